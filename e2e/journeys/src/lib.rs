@@ -1,0 +1,1 @@
+//! Journeys through a running platform.

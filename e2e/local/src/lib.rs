@@ -1,0 +1,1 @@
+//! The platform as local processes, and the servers of the tests.

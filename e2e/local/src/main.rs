@@ -1,0 +1,3 @@
+//! The platform as local processes, and the servers of the tests.
+
+fn main() {}

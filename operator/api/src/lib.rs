@@ -1,0 +1,1 @@
+//! The CoursePlatform resource: types, documentation and rules.

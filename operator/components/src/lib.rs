@@ -1,0 +1,1 @@
+//! The platform as data: components, settings, servers, edges, messages.

@@ -1,0 +1,1 @@
+//! The operator: dereference, validate, build, apply, status.

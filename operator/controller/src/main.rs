@@ -1,0 +1,3 @@
+//! The operator: dereference, validate, build, apply, status.
+
+fn main() {}

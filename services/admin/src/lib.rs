@@ -1,0 +1,1 @@
+//! Provisioning of databases, users and topology; dead letters.

@@ -1,0 +1,3 @@
+//! Provisioning of databases, users and topology; dead letters.
+
+fn main() {}

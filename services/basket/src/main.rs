@@ -1,0 +1,3 @@
+//! Baskets.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Categories and courses.
+
+fn main() {}

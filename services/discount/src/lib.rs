@@ -1,0 +1,1 @@
+//! Coupons: percent or amount, found by code.

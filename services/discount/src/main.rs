@@ -1,0 +1,3 @@
+//! Coupons: percent or amount, found by code.
+
+fn main() {}

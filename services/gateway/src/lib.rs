@@ -1,0 +1,1 @@
+//! The only door: routes, limits and streaming to the services.

@@ -1,0 +1,3 @@
+//! The only door: routes, limits and streaming to the services.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The Order aggregate: rules without I/O.

@@ -1,0 +1,1 @@
+//! Orders, by commands and queries over the order domain.

@@ -1,0 +1,3 @@
+//! Orders, by commands and queries over the order domain.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Payments behind a provider trait, with a double-entry ledger.

@@ -1,0 +1,3 @@
+//! Payments behind a provider trait, with a double-entry ledger.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Photos: checked, re-encoded, content-addressed.
+
+fn main() {}

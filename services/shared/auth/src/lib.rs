@@ -1,0 +1,1 @@
+//! Who calls: the Caller extractor and what it may do.

@@ -1,0 +1,1 @@
+//! Typed configuration from the environment, with errors that name the key.

@@ -1,0 +1,1 @@
+//! HTTP server and client of every component: problems, extractors, limits, probes, drain.

@@ -1,0 +1,1 @@
+//! CloudEvents over RabbitMQ: outbox, relay, inbox, consumers with retry and dead letters.

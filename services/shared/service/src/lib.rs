@@ -1,0 +1,1 @@
+//! The one way a component starts: subcommands, settings, dependencies, server, drain.

@@ -1,0 +1,1 @@
+//! The web shop: server-rendered pages.

@@ -1,0 +1,3 @@
+//! The web shop: server-rendered pages.
+
+fn main() {}
