@@ -1,3 +1,7 @@
-//! Coupons: percent or amount, found by code.
+//! The discount service's binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    platform_service::main::<discount::Discount>()
+}

@@ -1,1 +1,16 @@
-//! The one way a component starts: subcommands, settings, dependencies, server, drain.
+//! The one way a component starts and stops.
+//!
+//! A component implements [`Component`]; its `main` calls [`main`]. This crate gives it subcommands,
+//! settings, telemetry, the two listeners, watched dependencies and a drain in the right order. It knows no
+//! component and holds no business rule.
+
+mod component;
+mod run;
+mod settings;
+
+#[cfg(feature = "postgres")]
+pub mod postgres;
+
+pub use component::{Component, Runtime, StartError};
+pub use run::{TestComponent, main, spawn_for_test};
+pub use settings::CommonSettings;

@@ -1,0 +1,82 @@
+//! What a component says about itself, and what it is given in return.
+
+use std::future::Future;
+
+use axum::Router;
+use platform_http::server::{Dependency, Readiness};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use utoipa::openapi::OpenApi;
+
+use crate::CommonSettings;
+
+/// Why a component can't start, migrate or seed. Printed once, by [`crate::main`].
+pub type StartError = anyhow::Error;
+
+/// One component of the platform, as its binary sees it.
+pub trait Component: 'static {
+    /// The component's name: its crate, its binary and the suffix of its objects in the cluster.
+    const NAME: &'static str;
+    /// One sentence for `--help`.
+    const ABOUT: &'static str;
+    /// Everything it can be told. Each field is documented and read from the environment.
+    type Settings: clap::Args + Clone + Send + 'static;
+
+    /// The settings that every component has.
+    fn common(settings: &Self::Settings) -> &CommonSettings;
+
+    /// The description of its API, printed by the subcommand `openapi` and served as `/openapi.json`.
+    fn openapi() -> OpenApi;
+
+    /// Brings the store's schema up to date. Safe when run twice or at the same time. The default is for
+    /// components whose store has no schema.
+    fn migrate(settings: Self::Settings) -> impl Future<Output = Result<(), StartError>> {
+        async move {
+            drop(settings);
+            Ok(())
+        }
+    }
+
+    /// Stores demo data with fixed ids, so that running it again changes nothing. The default has none.
+    fn seed(settings: Self::Settings) -> impl Future<Output = Result<(), StartError>> {
+        async move {
+            drop(settings);
+            Ok(())
+        }
+    }
+
+    /// Builds the routes. It must not wait for servers: it registers them with [`Runtime::depends_on`] and
+    /// answers 503 until they are there.
+    fn start(
+        settings: Self::Settings,
+        runtime: &mut Runtime,
+    ) -> impl Future<Output = Result<Router, StartError>>;
+}
+
+/// What a starting component registers its dependencies and background tasks with.
+pub struct Runtime {
+    pub(crate) readiness: Readiness,
+    pub(crate) stop: CancellationToken,
+    pub(crate) tasks: JoinSet<()>,
+}
+
+impl Runtime {
+    pub(crate) fn new() -> Self {
+        Self { readiness: Readiness::default(), stop: CancellationToken::new(), tasks: JoinSet::new() }
+    }
+
+    /// Watches a dependency; `/readyz` tells its state.
+    pub fn depends_on(&self, dependency: Dependency) {
+        self.readiness.watch(dependency, self.stop.clone());
+    }
+
+    /// Runs a background task. It is told to stop, after the last request was answered, by the token that it
+    /// gets, and is waited for.
+    pub fn spawn<F, Fut>(&mut self, task: F)
+    where
+        F: FnOnce(CancellationToken) -> Fut,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        self.tasks.spawn(task(self.stop.clone()));
+    }
+}

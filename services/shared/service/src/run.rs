@@ -1,0 +1,294 @@
+//! Subcommands, start and stop.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::{Extension, Router};
+use clap::{CommandFactory, FromArgMatches};
+use platform_auth::Authenticator;
+use platform_http::server::{admin_router, bind, serve, with_layers};
+use platform_telemetry::MetricsHandle;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::component::{Component, Runtime, StartError};
+
+/// Background tasks get this long to finish what they hold once the last request is answered.
+const TASKS_TIMEOUT: Duration = Duration::from_secs(10);
+/// Requests share one runtime; a component waits for the network far more than it computes.
+const WORKER_THREADS: usize = 2;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Subcommand {
+    /// Serve requests until SIGTERM.
+    Serve,
+    /// Bring the store's schema up to date and exit.
+    Migrate,
+    /// Store demo data with fixed ids and exit.
+    Seed,
+    /// Print the API's OpenAPI document and exit; needs no settings.
+    Openapi,
+}
+
+#[derive(Debug, clap::Args)]
+struct Arguments<S: clap::Args> {
+    /// What to do.
+    #[arg(value_enum, default_value = "serve")]
+    command: Subcommand,
+    #[command(flatten)]
+    settings: S,
+}
+
+/// The whole life of a component's process. Exit codes: 0 after a drain, 1 when it failed, 2 when its
+/// configuration is wrong (then one line names the key).
+#[must_use]
+pub fn main<C: Component>() -> ExitCode {
+    if std::env::args().nth(1).as_deref() == Some("openapi") {
+        return print_openapi::<C>();
+    }
+    let Program { command, settings } = platform_config::parse::<Program<C>>();
+    let common = C::common(&settings);
+    if let Err(error) = common.auth.check(&common.server.public_url) {
+        return fail(C::NAME, &error, platform_config::EXIT_CONFIGURATION);
+    }
+    let telemetry = match platform_telemetry::init(C::NAME, &common.telemetry) {
+        Ok(telemetry) => telemetry,
+        Err(error) => return fail(C::NAME, &error, platform_config::EXIT_CONFIGURATION),
+    };
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(WORKER_THREADS).enable_all().build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(perform::<C>(command, settings, telemetry.metrics.clone())),
+        Err(error) => Err(anyhow::Error::new(error).context("can't start the runtime")),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "{} failed", C::NAME);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[allow(clippy::print_stderr, reason = "the last words of a process that can't start")]
+fn fail(name: &str, error: &dyn std::error::Error, code: u8) -> ExitCode {
+    eprintln!("{name}: {error}");
+    ExitCode::from(code)
+}
+
+#[allow(clippy::print_stdout, reason = "printing is what this subcommand is for")]
+fn print_openapi<C: Component>() -> ExitCode {
+    match C::openapi().to_pretty_json() {
+        Ok(document) => {
+            println!("{document}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(C::NAME, &error, 1),
+    }
+}
+
+async fn perform<C: Component>(
+    command: Subcommand,
+    settings: C::Settings,
+    metrics: MetricsHandle,
+) -> Result<(), StartError> {
+    match command {
+        Subcommand::Migrate => C::migrate(settings).await.context("migration failed"),
+        Subcommand::Seed => C::seed(settings).await.context("storing demo data failed"),
+        Subcommand::Openapi => Ok(()), // handled before the settings were parsed
+        Subcommand::Serve => {
+            let mut terminate = signal(SignalKind::terminate()).context("can't wait for SIGTERM")?;
+            let mut interrupt = signal(SignalKind::interrupt()).context("can't wait for SIGINT")?;
+            let listeners = Listeners::bind::<C>(&settings).await?;
+            let stop = async move {
+                tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+            };
+            live::<C>(settings, listeners, metrics, stop).await
+        }
+    }
+}
+
+struct Listeners {
+    api: TcpListener,
+    admin: TcpListener,
+}
+
+impl Listeners {
+    async fn bind<C: Component>(settings: &C::Settings) -> Result<Self, StartError> {
+        let server = &C::common(settings).server;
+        Ok(Self {
+            api: bind("LISTEN_ADDR", server.listen_addr).await?,
+            admin: bind("ADMIN_ADDR", server.admin_addr).await?,
+        })
+    }
+}
+
+/// Serves until `stop`, then drains: not ready → serve on for the drain delay → close the listener → finish
+/// requests → stop background tasks.
+async fn live<C: Component>(
+    settings: C::Settings,
+    listeners: Listeners,
+    metrics: MetricsHandle,
+    stop: impl Future<Output = ()>,
+) -> Result<(), StartError> {
+    let common = C::common(&settings).clone();
+    let mut runtime = Runtime::new();
+    let admin_stop = CancellationToken::new();
+    let admin = admin_router(runtime.readiness.clone(), metrics);
+    let admin = tokio::spawn(serve(listeners.admin, admin, admin_stop.clone(), Duration::from_secs(1)));
+
+    let routes = C::start(settings, &mut runtime).await?;
+    let routes =
+        routes.merge(openapi_route::<C>()).layer(Extension(Authenticator::from_settings(&common.auth)));
+    let router = with_layers(routes, &common.server);
+    let api_stop = CancellationToken::new();
+    let drain = common.server.drain_timeout_seconds;
+    let api = tokio::spawn(serve(listeners.api, router, api_stop.clone(), drain));
+    runtime.readiness.serving();
+    tracing::info!(address = %common.server.listen_addr, "serving");
+
+    stop.await;
+    tracing::info!("stopping: not ready, finishing what runs");
+    runtime.readiness.draining();
+    tokio::time::sleep(common.server.drain_delay_seconds).await;
+    api_stop.cancel();
+    api.await.context("the server failed")?;
+    runtime.stop.cancel();
+    let finished = async { while runtime.tasks.join_next().await.is_some() {} };
+    if tokio::time::timeout(TASKS_TIMEOUT, finished).await.is_err() {
+        tracing::warn!("background tasks were still running; what they held is taken up at the next start");
+    }
+    admin_stop.cancel();
+    admin.await.context("the admin server failed")?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn openapi_route<C: Component>() -> Router {
+    Router::new().route("/openapi.json", axum::routing::get(|| async { axum::Json(C::openapi()) }))
+}
+
+struct Program<C: Component> {
+    command: Subcommand,
+    settings: C::Settings,
+}
+
+impl<C: Component> CommandFactory for Program<C> {
+    fn command() -> clap::Command {
+        let command = clap::Command::new(C::NAME).about(C::ABOUT).version(env!("CARGO_PKG_VERSION"));
+        <Arguments<C::Settings> as clap::Args>::augment_args(command)
+    }
+
+    fn command_for_update() -> clap::Command {
+        Self::command()
+    }
+}
+
+impl<C: Component> FromArgMatches for Program<C> {
+    fn from_arg_matches(matches: &clap::ArgMatches) -> Result<Self, clap::Error> {
+        let Arguments { command, settings } = Arguments::from_arg_matches(matches)?;
+        Ok(Self { command, settings })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &clap::ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+/// A component running in the test's own process, on ports of its own. Dropping it tells it to stop.
+pub struct TestComponent {
+    /// Where its API listens.
+    pub api: SocketAddr,
+    /// Where its probes and metrics listen.
+    pub admin: SocketAddr,
+    stop: CancellationToken,
+    task: Option<tokio::task::JoinHandle<Result<(), StartError>>>,
+}
+
+impl TestComponent {
+    /// The address of `path` on the API.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.api)
+    }
+
+    /// The address of `path` on the admin listener.
+    #[must_use]
+    pub fn admin_url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.admin)
+    }
+
+    /// Stops it as SIGTERM would and waits for the end.
+    ///
+    /// # Errors
+    /// What the component failed with.
+    pub async fn stop(mut self) -> Result<(), StartError> {
+        self.stop.cancel();
+        match self.task.take() {
+            Some(task) => task.await?,
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for TestComponent {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// Starts a component from its environment's `settings` (pairs of key and value, nothing else is read) in
+/// this process, on free ports of the loopback interface, with PUBLIC_URL on localhost.
+///
+/// # Errors
+/// When the settings are wrong or the component can't start.
+pub async fn spawn_for_test<C>(settings: &[(&str, &str)]) -> Result<TestComponent, StartError>
+where
+    C: Component,
+    C::Settings: Sync,
+{
+    let mut arguments = vec![C::NAME.to_owned()];
+    let defaults = [
+        ("PUBLIC_URL", "http://localhost:8080"),
+        ("LISTEN_ADDR", "127.0.0.1:0"),
+        ("ADMIN_ADDR", "127.0.0.1:0"),
+    ];
+    let given = |key: &str| settings.iter().any(|(given, _)| *given == key);
+    for (key, value) in defaults.iter().filter(|(key, _)| !given(key)).chain(settings) {
+        arguments.push(format!("--{}={value}", key.to_ascii_lowercase().replace('_', "-")));
+    }
+    let Program { settings, .. } = platform_config::parse_from::<Program<C>, _, _>(arguments)
+        .map_err(|error| anyhow::anyhow!("{error:?}"))?;
+    let listeners = Listeners::bind::<C>(&settings).await?;
+    let (api, admin) = (listeners.api.local_addr()?, listeners.admin.local_addr()?);
+    let stop = CancellationToken::new();
+    let stopped = stop.clone().cancelled_owned();
+    // A thread of its own: a component's futures need not be `Send`, as in its own process.
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    std::thread::Builder::new().name(C::NAME.to_owned()).spawn(move || {
+        let outcome = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(WORKER_THREADS)
+            .enable_all()
+            .build()
+            .map_err(StartError::from)
+            .and_then(|runtime| {
+                let listeners = runtime.block_on(async { Listeners::rebind(listeners) })?;
+                runtime.block_on(live::<C>(settings, listeners, MetricsHandle::detached(), stopped))
+            });
+        drop(sender.send(outcome));
+    })?;
+    let task = tokio::spawn(async move { receiver.await? });
+    Ok(TestComponent { api, admin, stop, task: Some(task) })
+}
+
+impl Listeners {
+    /// Moves the listeners to the current runtime.
+    fn rebind(self) -> Result<Self, StartError> {
+        let rebind = |listener: TcpListener| TcpListener::from_std(listener.into_std()?);
+        Ok(Self { api: rebind(self.api)?, admin: rebind(self.admin)? })
+    }
+}
