@@ -1,1 +1,35 @@
-//! The platform as data: components, settings, servers, edges, messages.
+//! The platform as data: which components there are, what each needs, whom it calls, what it
+//! publishes and consumes, and which paths the gateway opens. Everything that must agree about
+//! these facts reads them here: the operator, `courseplatform-admin`, `make dev`, Compose and the
+//! gateway. The crate knows neither Kubernetes nor any server and does no I/O; it must stay so.
+//!
+//! A new service is one entry in [`components`]. Its settings, network policies, database,
+//! broker user, rollout order and public routes follow from that entry.
+
+mod component;
+mod messages;
+pub mod names;
+pub mod provision;
+mod routes;
+mod settings;
+mod table;
+mod topology;
+
+pub use component::{Component, Edge, Name, Queue, ServerKind, ServerUse};
+pub use messages::{COMMANDS, EVENTS, Message, MessageKind, message, messages};
+pub use routes::{PublicRoute, ROUTES_VERSION, Route, RoutesFile, Upstream, routes_file};
+pub use settings::{Setting, Source};
+pub use table::{component, components};
+pub use topology::{
+    Binding, BrokerUser, DELIVERY_LIMIT, Exchange, ExchangeKind, Policy, QueueDeclaration, REDELIVER,
+    RETRIES, TopicPermission, Topology, UNROUTED, dead_queue, retry_exchange, topology,
+};
+
+/// Port of a component's API inside the cluster and in its image.
+pub const API_PORT: u16 = 8080;
+/// Port of a component's probes and metrics inside the cluster and in its image.
+pub const ADMIN_PORT: u16 = 9090;
+/// Image and binary of the program that provisions servers; it is not a component: it never serves.
+pub const ADMIN_PROGRAM: &str = "courseplatform-admin";
+/// What `make dev` adds to a component's local port to get that of its probes and metrics.
+pub const LOCAL_ADMIN_OFFSET: u16 = 1000;

@@ -1,0 +1,64 @@
+//! The CustomResourceDefinition as it is installed. What the derive makes is finished here: nulls are
+//! pruned by the API server instead of being stored, and nothing is left without a bound.
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+};
+use kube::CustomResourceExt;
+
+use crate::CoursePlatform;
+
+/// Annotation with the version of the operator that the definition belongs to (OPERATOR rule 17).
+pub const CRD_VERSION_ANNOTATION: &str = "courseplatform.dev/crd-version";
+
+/// Bounds of whatever has no bound of its own. Unbounded, the API server counts with the largest
+/// request that it takes and refuses rules as too costly.
+const MAX_LENGTH: i64 = 1024;
+const MAX_ITEMS: i64 = 64;
+const MAX_PROPERTIES: i64 = 64;
+
+/// The definition of `CoursePlatform`.
+#[must_use]
+pub fn crd() -> CustomResourceDefinition {
+    let mut crd = CoursePlatform::crd();
+    crd.metadata
+        .annotations
+        .get_or_insert_default()
+        .insert(CRD_VERSION_ANNOTATION.to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+    for version in &mut crd.spec.versions {
+        let Some(root) = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut()) else {
+            continue;
+        };
+        for schema in root.properties.iter_mut().flatten().map(|(_, schema)| schema) {
+            finish(schema);
+        }
+    }
+    crd
+}
+
+/// Without `nullable` the API server drops nulls, so absent and null are the same for every rule.
+fn finish(schema: &mut JSONSchemaProps) {
+    schema.nullable = None;
+    schema.default = None;
+    match schema.type_.as_deref() {
+        Some("string") if schema.enum_.is_none() => {
+            schema.max_length.get_or_insert(MAX_LENGTH);
+        }
+        Some("array") => {
+            schema.max_items.get_or_insert(MAX_ITEMS);
+        }
+        Some("object") if schema.additional_properties.is_some() => {
+            schema.max_properties.get_or_insert(MAX_PROPERTIES);
+        }
+        _ => {}
+    }
+    for (_, property) in schema.properties.iter_mut().flatten() {
+        finish(property);
+    }
+    if let Some(JSONSchemaPropsOrBool::Schema(values)) = &mut schema.additional_properties {
+        finish(values);
+    }
+    if let Some(JSONSchemaPropsOrArray::Schema(items)) = &mut schema.items {
+        finish(items);
+    }
+}

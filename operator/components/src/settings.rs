@@ -1,0 +1,93 @@
+//! What each component is told by environment variables, and where each value comes from.
+//! Only the source is known here; whoever runs the component (operator, `make dev`) fills it in.
+
+use crate::{Component, Name, ServerKind};
+
+/// Where the value of a setting comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// The address of the API: `0.0.0.0:8080` in the cluster.
+    ApiAddress,
+    /// The address of probes and metrics: `0.0.0.0:9090` in the cluster.
+    AdminAddress,
+    /// What a browser sees: scheme, host and port without a trailing slash.
+    PublicUrl,
+    /// The base URL of another component.
+    Peer(Name),
+    /// A file with the connection URL of a server; for a database, of the engine in use.
+    ServerUrlFile(ServerKind),
+    /// Which engine the database has: `postgres` or `sqlserver`.
+    DatabaseEngine,
+    /// What every key in Redis starts with, so that platforms can share a server.
+    RedisKeyPrefix,
+    /// The folder of the photos' volume.
+    PhotosFolder,
+    /// The file with the gateway's routes.
+    RoutesFile,
+    /// The file with the keys that encrypt identity's signing keys.
+    KeyringFile,
+    /// Where traces go (OTLP over HTTP); not set when they go nowhere.
+    OtlpEndpoint,
+    /// How much is logged.
+    LogLevel,
+    /// `json` in the cluster, `text` on a terminal.
+    LogFormat,
+    /// How long to go on serving after SIGTERM, until nobody sends requests any more.
+    DrainDelay,
+}
+
+/// One environment variable of a component.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// The variable's name.
+    pub key: &'static str,
+    /// Where its value comes from.
+    pub source: Source,
+}
+
+const COMMON: &[Setting] = &[
+    Setting { key: "LISTEN_ADDR", source: Source::ApiAddress },
+    Setting { key: "ADMIN_ADDR", source: Source::AdminAddress },
+    Setting { key: "PUBLIC_URL", source: Source::PublicUrl },
+    Setting { key: "OTLP_ENDPOINT", source: Source::OtlpEndpoint },
+    Setting { key: "LOG_LEVEL", source: Source::LogLevel },
+    Setting { key: "LOG_FORMAT", source: Source::LogFormat },
+    Setting { key: "DRAIN_DELAY_SECONDS", source: Source::DrainDelay },
+];
+
+/// The setting with the base URL of a component: `<COMPONENT>_URL`.
+const fn peer_key(name: Name) -> &'static str {
+    match name {
+        Name::Identity => "IDENTITY_URL",
+        Name::Catalog => "CATALOG_URL",
+        Name::Basket => "BASKET_URL",
+        Name::Discount => "DISCOUNT_URL",
+        Name::Order => "ORDER_URL",
+        Name::Payment => "PAYMENT_URL",
+        Name::Photostock => "PHOTOSTOCK_URL",
+        Name::Gateway => "GATEWAY_URL",
+        Name::Web => "WEB_URL",
+    }
+}
+
+/// Everything that follows from an entry of the table, in a fixed order.
+pub(crate) fn of(component: &Component) -> Vec<Setting> {
+    let mut settings = COMMON.to_vec();
+    settings.extend(
+        component.calls.iter().map(|edge| Setting { key: peer_key(edge.to), source: Source::Peer(edge.to) }),
+    );
+    for server in component.servers {
+        settings.push(Setting { key: server.kind.url_setting(), source: Source::ServerUrlFile(server.kind) });
+        if server.kind == ServerKind::Redis {
+            settings.push(Setting { key: "REDIS_KEY_PREFIX", source: Source::RedisKeyPrefix });
+        }
+    }
+    if component.has_engine_choice() {
+        settings.push(Setting { key: "DATABASE_ENGINE", source: Source::DatabaseEngine });
+    }
+    if component.volume {
+        settings.push(Setting { key: "PHOTOS_DIR", source: Source::PhotosFolder });
+    }
+    settings.extend_from_slice(component.extra_settings);
+    settings
+}
