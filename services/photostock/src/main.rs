@@ -1,3 +1,7 @@
-//! Photos: checked, re-encoded, content-addressed.
+//! The photostock service's binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    platform_service::main::<photostock::Photostock>()
+}

@@ -10,6 +10,8 @@ mod settings;
 
 #[cfg(feature = "postgres")]
 pub mod postgres;
+#[cfg(feature = "redis")]
+pub mod redis;
 
 pub use component::{Component, Runtime, StartError};
 pub use run::{TestComponent, main, spawn_for_test};

@@ -18,7 +18,7 @@ pub fn continue_from_headers(span: &Span, headers: &http::HeaderMap) {
 pub fn inject_into_headers(headers: &mut http::HeaderMap) {
     let context = Span::current().context();
     opentelemetry::global::get_text_map_propagator(|it| {
-        it.inject_context(&context, &mut HeaderInjector(headers))
+        it.inject_context(&context, &mut HeaderInjector(headers));
     });
 }
 

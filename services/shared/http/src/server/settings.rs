@@ -30,7 +30,7 @@ pub struct ServerSettings {
     pub drain_timeout_seconds: Duration,
 
     /// Seconds until a request without an answer is given up with a 503.
-    #[arg(long, env, default_value = "15", value_parser = seconds)]
+    #[arg(long, env, default_value = "30", value_parser = seconds)]
     pub request_timeout_seconds: Duration,
 
     /// Largest request body in bytes; a route that needs more says so itself.
