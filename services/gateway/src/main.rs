@@ -1,3 +1,7 @@
-//! The only door: routes, limits and streaming to the services.
+//! The gateway's binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    platform_service::main::<gateway::Gateway>()
+}

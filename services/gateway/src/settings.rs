@@ -1,0 +1,26 @@
+//! What the gateway can be told.
+
+use std::path::PathBuf;
+
+use platform_config::{UrlFile, non_empty};
+use platform_service::CommonSettings;
+
+/// Settings of the gateway.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Settings {
+    /// What every component is told.
+    #[command(flatten)]
+    pub common: CommonSettings,
+
+    /// File with the routes (YAML, `version: 1`); docs/api.md describes the format.
+    #[arg(long, env)]
+    pub routes_file: PathBuf,
+
+    /// File with Redis's URL, for what replicas share; absent: the gateway runs alone.
+    #[arg(long, env)]
+    pub redis_url_file: Option<UrlFile>,
+
+    /// What every key in Redis begins with.
+    #[arg(long, env, default_value = "cp:", value_parser = non_empty)]
+    pub redis_key_prefix: String,
+}
