@@ -36,10 +36,19 @@ pub fn crd() -> CustomResourceDefinition {
     crd
 }
 
+/// Takes the description from the schema of an enumeration: kube would put it in place of that of the
+/// field, which says what absent means.
+pub(crate) fn undescribed(schema: &mut schemars::Schema) {
+    schema.remove("description");
+}
+
 /// Without `nullable` the API server drops nulls, so absent and null are the same for every rule.
 fn finish(schema: &mut JSONSchemaProps) {
     schema.nullable = None;
     schema.default = None;
+    if let Some(values) = &mut schema.enum_ {
+        values.retain(|value| !value.0.is_null());
+    }
     match schema.type_.as_deref() {
         Some("string") if schema.enum_.is_none() => {
             schema.max_length.get_or_insert(MAX_LENGTH);

@@ -60,6 +60,7 @@ pub struct TlsSpec {
 
 /// Who ends TLS.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = crate::crd::undescribed)]
 pub enum TlsMode {
     /// Something before the gateway: the Ingress controller, a load balancer. The address is https.
     #[default]

@@ -118,6 +118,7 @@ pub struct ExternalServerSpec {
 
 /// Who makes databases and users on an external server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = crate::crd::undescribed)]
 pub enum Provisioning {
     /// The operator, as the administrator of secretRef.
     #[default]

@@ -68,6 +68,7 @@ pub struct ServiceSpec {
 
 /// The engine of a database.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = crate::crd::undescribed)]
 #[serde(rename_all = "camelCase")]
 pub enum Engine {
     /// PostgreSQL.

@@ -186,6 +186,7 @@ pub struct CoursePlatformSpec {
 
 /// A size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = crate::crd::undescribed)]
 #[serde(rename_all = "lowercase")]
 pub enum Plan {
     /// One replica of everything: for trying out and small schools.
@@ -199,6 +200,7 @@ pub enum Plan {
 
 /// What happens to the data when the platform is deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = crate::crd::undescribed)]
 pub enum DeletionPolicy {
     /// Volumes and the Secrets that open them stay.
     #[default]
@@ -209,6 +211,7 @@ pub enum DeletionPolicy {
 
 /// When an image is pulled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = crate::crd::undescribed)]
 #[allow(missing_docs)] // Kubernetes' own terms
 pub enum PullPolicy {
     Always,
@@ -282,6 +285,7 @@ pub struct TolerationSpec {
 
 /// How a toleration is compared with a taint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = crate::crd::undescribed)]
 #[allow(missing_docs)] // Kubernetes' own terms
 pub enum TolerationOperator {
     Exists,
@@ -290,6 +294,7 @@ pub enum TolerationOperator {
 
 /// What a taint does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = crate::crd::undescribed)]
 #[allow(missing_docs)] // Kubernetes' own terms
 pub enum TolerationEffect {
     NoSchedule,
@@ -326,6 +331,7 @@ pub struct VolumeSpec {
 
 /// How a volume can be mounted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = crate::crd::undescribed)]
 #[allow(missing_docs)] // Kubernetes' own terms
 pub enum AccessMode {
     #[default]
@@ -349,6 +355,7 @@ pub struct TelemetrySpec {
 
 /// How much is logged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = crate::crd::undescribed)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)] // the usual terms
 pub enum LogLevel {

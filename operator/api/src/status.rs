@@ -58,6 +58,7 @@ pub struct VersionStatus {
 
 /// The state of a component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = crate::crd::undescribed)]
 pub enum ComponentState {
     /// It waits for a server, its database or another component.
     Waiting,
@@ -100,6 +101,7 @@ pub struct ComponentStatus {
 
 /// Who runs a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = crate::crd::undescribed)]
 #[serde(rename_all = "lowercase")]
 pub enum ServerMode {
     /// The operator.
@@ -110,6 +112,7 @@ pub enum ServerMode {
 
 /// The state of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = crate::crd::undescribed)]
 pub enum ServerState {
     /// It is coming up.
     Starting,

@@ -1,0 +1,160 @@
+//! The only step that reads objects beside the platform itself: the Secrets that its spec names, and
+//! the version that its Deployments run when the status has lost it. What comes out holds no secret:
+//! passwords stay in the cluster and are mounted, never passed through.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use courseplatform_api::{CoursePlatform, ExternalServerSpec, ServersSpec};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Secret;
+use kube::{Api, Client, ResourceExt};
+use platform_components::{Name, names};
+
+/// What the spec's references lead to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Dereferenced {
+    /// Every Secret that the spec names; `None` when there is none of that name.
+    pub secrets: BTreeMap<String, Option<SecretFacts>>,
+    /// The version that the Deployments run; read only when the status doesn't tell.
+    pub live_version: Option<String>,
+}
+
+/// What is needed of a Secret to check it and to connect, without the secrets in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SecretFacts {
+    /// Its keys.
+    pub keys: BTreeSet<String>,
+    /// The value of `host`.
+    pub host: Option<String>,
+    /// The value of `port`.
+    pub port: Option<String>,
+    /// What `uri` says about the address; an error in words when it is no URI with a host.
+    pub uri: Option<Result<UriFacts, String>>,
+    /// What `management-uri` says about the address (RabbitMQ).
+    pub management: Option<Result<UriFacts, String>>,
+}
+
+/// The parts of a URI that are no secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UriFacts {
+    /// The host.
+    pub host: String,
+    /// The port, when there is one.
+    pub port: Option<u16>,
+    /// Whether it names a user.
+    pub has_user: bool,
+}
+
+/// Reads what the spec of `platform` refers to.
+///
+/// # Errors
+/// When the API server can't be asked. A Secret that doesn't exist is no error here; *validate* tells.
+pub async fn dereference(client: &Client, platform: &CoursePlatform) -> Result<Dereferenced, kube::Error> {
+    let namespace = platform.namespace().unwrap_or_default();
+    let secrets: Api<Secret> = Api::namespaced(client.clone(), &namespace);
+    let mut found = Dereferenced::default();
+    for name in referenced_secrets(platform) {
+        let facts = secrets.get_opt(&name).await?.map(|secret| facts_of(&secret));
+        found.secrets.insert(name, facts);
+    }
+    let pinned = platform.status.as_ref().and_then(|status| status.version.as_ref());
+    if pinned.is_none_or(|version| version.target.is_none() && version.current.is_none()) {
+        let deployments: Api<Deployment> = Api::namespaced(client.clone(), &namespace);
+        // The gateway is rolled out late, so what it runs has been decided for all.
+        let gateway = names::object(&platform.name_any(), Name::Gateway);
+        found.live_version = deployments.get_opt(&gateway).await?.and_then(|deployment| {
+            let ours = deployment
+                .owner_references()
+                .iter()
+                .any(|owner| Some(&owner.uid) == platform.metadata.uid.as_ref());
+            ours.then(|| deployment.labels().get("app.kubernetes.io/version").cloned()).flatten()
+        });
+    }
+    Ok(found)
+}
+
+/// The names of all Secrets that the spec refers to.
+fn referenced_secrets(platform: &CoursePlatform) -> BTreeSet<String> {
+    let spec = &platform.spec;
+    let mut names = BTreeSet::new();
+    for external in spec.servers.iter().flat_map(externals) {
+        names.extend(external.secret_ref.clone());
+        names.extend(external.service_secrets.values().cloned());
+    }
+    names.extend(spec.image.iter().flat_map(|image| image.pull_secrets.iter().cloned()));
+    names
+}
+
+fn externals(servers: &ServersSpec) -> impl Iterator<Item = &ExternalServerSpec> {
+    [&servers.postgres, &servers.mongodb, &servers.redis, &servers.rabbitmq]
+        .into_iter()
+        .filter_map(|server| server.as_ref()?.external.as_ref())
+        .chain(servers.sql_server.as_ref().map(|server| &server.external))
+}
+
+fn facts_of(secret: &Secret) -> SecretFacts {
+    let data = secret.data.clone().unwrap_or_default();
+    let text = |key: &str| data.get(key).map(|value| String::from_utf8_lossy(&value.0).trim().to_owned());
+    SecretFacts {
+        keys: data.keys().cloned().collect(),
+        host: text("host"),
+        port: text("port"),
+        uri: text("uri").map(|uri| uri_facts(&uri)),
+        management: text("management-uri").map(|uri| uri_facts(&uri)),
+    }
+}
+
+/// The error never repeats the URI: it may hold a password.
+fn uri_facts(uri: &str) -> Result<UriFacts, String> {
+    let parsed = url::Url::parse(uri).map_err(|error| error.to_string())?;
+    let host = parsed.host_str().filter(|host| !host.is_empty()).ok_or("it names no host")?;
+    Ok(UriFacts { host: host.to_owned(), port: parsed.port(), has_user: !parsed.username().is_empty() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use k8s_openapi::ByteString;
+    use serde_json::json;
+
+    #[test]
+    fn every_reference_of_the_spec_is_read() {
+        let platform: CoursePlatform = serde_json::from_value(json!({
+            "apiVersion": "courseplatform.dev/v1alpha1",
+            "kind": "CoursePlatform",
+            "metadata": {"name": "demo", "namespace": "courses"},
+            "spec": {
+                "host": "a.example",
+                "image": {"pullSecrets": ["regcred"]},
+                "servers": {
+                    "mongodb": {"external": {"secretRef": "mongo"}},
+                    "sqlServer": {"external": {"provisioning": "None", "serviceSecrets": {"order": "order-db"}}}
+                }
+            }
+        }))
+        .unwrap();
+        let names: Vec<String> = referenced_secrets(&platform).into_iter().collect();
+        assert_eq!(names, ["mongo", "order-db", "regcred"]);
+    }
+
+    #[test]
+    fn facts_hold_addresses_and_no_password() {
+        let data = [("uri", "mongodb://root:hunter2@mongo.db:27018/?tls=true"), ("password", "hunter2")];
+        let secret = Secret {
+            data: Some(
+                data.iter().map(|(k, v)| ((*k).to_owned(), ByteString(v.as_bytes().to_vec()))).collect(),
+            ),
+            ..Secret::default()
+        };
+        let facts = facts_of(&secret);
+        let expected = UriFacts { host: "mongo.db".into(), port: Some(27018), has_user: true };
+        assert_eq!(facts.uri, Some(Ok(expected)));
+        assert!(!format!("{facts:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_broken_uri_is_told_without_repeating_it() {
+        let error = uri_facts("postgres//root:hunter2@").unwrap_err();
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+}
