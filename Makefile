@@ -1,0 +1,48 @@
+# Every command a person types. `make` alone lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+export XDG_CACHE_HOME ?= $(HOME)/.cache
+CACHE := $(XDG_CACHE_HOME)/courseplatform
+# One target directory for a clone; CI keeps it between clones.
+export CARGO_TARGET_DIR ?= $(CURDIR)/target
+export PORT ?= 8080
+
+include e2e/cluster/cluster.mk
+include e2e/cluster/images/images.mk
+
+.PHONY: help
+help: ## List the commands
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: tools
+tools: ## Install what building and testing need (Debian packages, cargo-deny)
+	@bash e2e/tools.sh
+
+.PHONY: build
+build: ## Build everything for local use and tests
+	cargo build --workspace --all-targets
+
+.PHONY: dev
+dev: tools ## Run the platform as local processes (ports 8080, 8101-8108)
+	cargo build --workspace --bins
+	cargo run --quiet -p courseplatform-local -- dev
+
+.PHONY: test
+test: tools ## Everything that CI runs, on real servers and the cluster
+	@bash e2e/test.sh
+
+.PHONY: lint
+lint: tools ## Formats, lints, licences, shell scripts
+	@bash e2e/test.sh lint
+
+.PHONY: generate
+generate: ## Bring generated files up to date (CRD, OpenAPI, golden files)
+	@bash e2e/generate.sh
+
+.PHONY: bench
+bench: tools ## Measure memory, start, image sizes and speed
+	@bash e2e/bench.sh

@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Everything that CI runs, in the order in which it is cheapest to fail. `e2e/test.sh lint` stops after the
+# checks that need no server. Ends with one line of counts; any failure ends with a non-zero code.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+cache="${XDG_CACHE_HOME:-$HOME/.cache}/courseplatform"
+logs="$PWD/.run/test"
+mkdir -p "$logs"
+began=$SECONDS
+passed=0
+failed=0
+
+# step NAME COMMAND…: runs a check that either holds or not, and counts it.
+step() {
+  local name=$1 from=$SECONDS
+  shift
+  printf '── %s\n' "$name"
+  if "$@" >"$logs/$name.log" 2>&1; then
+    passed=$((passed + 1))
+    printf '   ok, %d s\n' "$((SECONDS - from))"
+  else
+    failed=$((failed + 1))
+    printf '   FAILED after %d s; the end of %s:\n' "$((SECONDS - from))" "$logs/$name.log"
+    tail -n 60 "$logs/$name.log" | sed 's/^/   | /'
+    finish
+  fi
+}
+
+# count NAME COMMAND…: runs tests and adds what their runners counted.
+count() {
+  local name=$1 from=$SECONDS status=0 ok bad
+  shift
+  printf '── %s\n' "$name"
+  "$@" >"$logs/$name.log" 2>&1 || status=$?
+  ok=$(sed -nE 's/^test result: .* ([0-9]+) passed; .*/\1/p' "$logs/$name.log" | awk '{n += $1} END {print n + 0}')
+  bad=$(sed -nE 's/^test result: .* ([0-9]+) failed; .*/\1/p' "$logs/$name.log" | awk '{n += $1} END {print n + 0}')
+  passed=$((passed + ok))
+  failed=$((failed + bad))
+  if ((status != 0 || bad > 0 || ok == 0)); then
+    ((bad > 0)) || failed=$((failed + 1))
+    printf '   FAILED after %d s: %d passed, %d failed; from %s:\n' "$((SECONDS - from))" "$ok" "$bad" "$logs/$name.log"
+    grep -nE '^error|panicked at|^test .* FAILED|^    [a-z_:]+$' "$logs/$name.log" | head -n 40 | sed 's/^/   | /' || true
+    tail -n 60 "$logs/$name.log" | sed 's/^/   | /'
+    finish
+  fi
+  printf '   ok, %d tests, %d s\n' "$ok" "$((SECONDS - from))"
+}
+
+finish() {
+  printf '\n%d min %d s\n' "$(((SECONDS - began) / 60))" "$(((SECONDS - began) % 60))"
+  printf '%d passed, %d failed\n' "$passed" "$failed"
+  ((failed == 0)) && exit 0
+  exit 1
+}
+
+shell_scripts() { git ls-files '*.sh' '.ci/run' | xargs shellcheck --external-sources; }
+
+step format cargo fmt --all --check
+step shell-scripts shell_scripts
+step licences-and-bans cargo deny --log-level error check bans licenses sources
+step lints cargo clippy --quiet --workspace --all-targets -- -D warnings
+[[ ${1:-} == lint ]] && finish
+
+step ferretdb go -C e2e/ferretdb test ./...
+step test-build cargo build --quiet --workspace --bins
+local_servers="${CARGO_TARGET_DIR:-target}/x86_64-unknown-linux-gnu/debug/courseplatform-local"
+step cluster-binaries bash e2e/cluster/apiserver.sh build
+step chart bash charts/test.sh
+count tests "$local_servers" servers --kubernetes -- \
+  cargo test --quiet --workspace --exclude platform-journeys --no-fail-fast
+
+if [[ ${CLUSTER:-yes} == yes ]]; then
+  step cluster-up make up
+  count journeys bash e2e/journeys/run.sh
+  # CI leaves nothing behind; a person may want to look around.
+  [[ -n ${CI:-} ]] && step cluster-down make down
+fi
+finish
