@@ -83,7 +83,8 @@ async fn a_coupon_gives_nothing_before_it_begins_and_after_it_ends() {
         ("TOO-EARLY", "2999-01-01T00:00:00Z", Value::Null),
         ("TOO-LATE", "2001-01-01T00:00:00Z", json!("2001-02-01T00:00:00Z")),
     ] {
-        let body = json!({ "code": code, "reduction": { "percent": 5 }, "valid_from": from, "valid_until": until });
+        let body =
+            json!({ "code": code, "reduction": { "percent": 5 }, "valid_from": from, "valid_until": until });
         owner.post("/v1/coupons", body).await.assert_status(201);
         owner.get(&format!("/v1/offers/{code}")).await.problem(404, "not-found");
     }
@@ -150,7 +151,8 @@ async fn whatever_is_wrong_with_a_body_is_told_and_nothing_is_stored() {
         ),
     ] {
         let problem = owner.post("/v1/coupons", body).await.problem(422, "invalid-request");
-        let pointers: Vec<_> = problem["errors"].as_array().unwrap().iter().map(|it| &it["pointer"]).collect();
+        let pointers: Vec<_> =
+            problem["errors"].as_array().unwrap().iter().map(|it| &it["pointer"]).collect();
         assert!(pointers[0].as_str().unwrap().starts_with(pointer), "{problem}");
     }
     let list: Value = owner.get("/v1/coupons").await.expect(200).json();

@@ -41,7 +41,8 @@ async fn a_wrong_setting_is_refused_with_one_line_that_names_it() {
 #[tokio::test]
 async fn help_documents_every_setting() {
     let help = Binary::new(BINARY).succeeds(&["--help"]).await;
-    for key in ["LISTEN_ADDR", "ADMIN_ADDR", "PUBLIC_URL", "DATABASE_URL_FILE", "OTLP_ENDPOINT", "LOG_LEVEL"] {
+    for key in ["LISTEN_ADDR", "ADMIN_ADDR", "PUBLIC_URL", "DATABASE_URL_FILE", "OTLP_ENDPOINT", "LOG_LEVEL"]
+    {
         assert!(help.contains(&format!("[env: {key}]")), "{key} is missing in:\n{help}");
     }
 }
@@ -59,7 +60,10 @@ async fn migrations_may_run_twice_and_at_the_same_time() {
 async fn a_database_that_is_away_is_named_and_waited_for() {
     let database = Postgres::database().await;
     let direct = secret_file(database.url());
-    Binary::new(BINARY).env("DATABASE_URL_FILE", direct.path().to_str().unwrap()).succeeds(&["migrate"]).await;
+    Binary::new(BINARY)
+        .env("DATABASE_URL_FILE", direct.path().to_str().unwrap())
+        .succeeds(&["migrate"])
+        .await;
     let proxy = TcpProxy::to(database.address()).await;
     proxy.refuse();
     let url = secret_file(&database.url_through(proxy.address()));
@@ -112,5 +116,8 @@ async fn sigterm_ends_it_with_success() {
 
 #[test]
 fn the_api_description_is_up_to_date() {
-    golden(concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json"), &Discount::openapi().to_pretty_json().unwrap());
+    golden(
+        concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json"),
+        &Discount::openapi().to_pretty_json().unwrap(),
+    );
 }

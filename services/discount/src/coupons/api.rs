@@ -125,7 +125,7 @@ async fn create(
     caller: Caller,
     Json(new): Json<NewCoupon>,
 ) -> Result<Response, Problem> {
-    let now = OffsetDateTime::now_utc();
+    let now = platform_service::now();
     let valid_from = new.valid_from.unwrap_or(now);
     if new.valid_until.is_some_and(|end| end <= valid_from) {
         return Err(Problem::invalid_field("/valid_until", "must be after the beginning"));
@@ -207,7 +207,7 @@ async fn offer(
     let nothing = || problem::NOT_FOUND.detail("this code gives nothing now");
     let code: Code = code.parse().map_err(|_| nothing())?;
     let coupon = state.coupons.find_by_code(&code).await?.ok_or_else(nothing)?;
-    if !coupon.is_valid_at(OffsetDateTime::now_utc()) {
+    if !coupon.is_valid_at(platform_service::now()) {
         return Err(nothing());
     }
     Ok(Json(Offer {

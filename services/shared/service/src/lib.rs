@@ -4,6 +4,7 @@
 //! settings, telemetry, the two listeners, watched dependencies and a drain in the right order. It knows no
 //! component and holds no business rule.
 
+mod clock;
 mod component;
 mod run;
 mod settings;
@@ -13,6 +14,7 @@ pub mod postgres;
 #[cfg(feature = "redis")]
 pub mod redis;
 
+pub use clock::now;
 pub use component::{Component, Runtime, StartError};
 pub use run::{TestComponent, main, spawn_for_test};
 pub use settings::CommonSettings;

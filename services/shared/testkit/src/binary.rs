@@ -80,7 +80,8 @@ impl Binary {
     pub async fn refuses(&self, key: &str) {
         let begun = Instant::now();
         let output = tokio::time::timeout(Duration::from_secs(10), self.run(&[])).await;
-        let output = output.unwrap_or_else(|_| panic!("{key}: it started with a setting that it should refuse"));
+        let output =
+            output.unwrap_or_else(|_| panic!("{key}: it started with a setting that it should refuse"));
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{key}: {text}");
         assert!(begun.elapsed() < REFUSAL, "{key}: it took {:?} to refuse", begun.elapsed());
