@@ -12,6 +12,7 @@ mod settings;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::routing::any;
 use platform_http::server::Need;
 use platform_service::{CommonSettings, Component, Runtime, StartError, redis};
 use utoipa::OpenApi as _;
@@ -52,6 +53,8 @@ impl Component for Gateway {
             runtime.depends_on(redis::dependency(&redis::connection(&redis)?, Need::Soft));
         }
         let proxy = forward::Proxy::new(table, settings.common.server.public_url.clone());
-        Ok(Router::new().fallback(forward::handle).with_state(Arc::new(proxy)))
+        let every_path =
+            Router::new().route("/", any(forward::handle)).route("/{*path}", any(forward::handle));
+        Ok(every_path.with_state(Arc::new(proxy)))
     }
 }

@@ -55,5 +55,8 @@ async fn a_volume_that_is_away_is_named_and_waited_for() {
 
 #[test]
 fn the_api_description_is_up_to_date() {
-    golden(concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json"), &Photostock::openapi().to_pretty_json().unwrap());
+    golden(
+        concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json"),
+        &Photostock::openapi().to_pretty_json().unwrap(),
+    );
 }

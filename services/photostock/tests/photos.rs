@@ -30,7 +30,8 @@ async fn photostock() -> Running {
 
 fn picture(width: u32, height: u32) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
-    let pixels = image::RgbImage::from_fn(width, height, |x, y| image::Rgb([(x / 8) as u8, (y / 8) as u8, 7]));
+    let pixels =
+        image::RgbImage::from_fn(width, height, |x, y| image::Rgb([(x / 8) as u8, (y / 8) as u8, 7]));
     image::DynamicImage::from(pixels).write_to(&mut bytes, image::ImageFormat::Png).unwrap();
     bytes.into_inner()
 }
@@ -41,7 +42,12 @@ async fn upload(api: &Api, bytes: Vec<u8>) -> Answer {
 
 /// The path of a rendition below the service itself.
 fn path(photo: &Value, size: usize) -> String {
-    photo["renditions"][size]["url"].as_str().unwrap().strip_prefix("http://localhost:8080").unwrap().to_owned()
+    photo["renditions"][size]["url"]
+        .as_str()
+        .unwrap()
+        .strip_prefix("http://localhost:8080")
+        .unwrap()
+        .to_owned()
 }
 
 #[tokio::test]
@@ -74,11 +80,18 @@ async fn a_part_of_a_photo_is_served() {
     let whole = running.api.get(&path).await.expect(200);
     let total = whole.body.len();
 
-    for (range, first, last) in
-        [("bytes=0-9", 0, 9), ("bytes=5-", 5, total - 1), ("bytes=-4", total - 4, total - 1), ("bytes=0-99999999", 0, total - 1)]
-    {
+    for (range, first, last) in [
+        ("bytes=0-9", 0, 9),
+        ("bytes=5-", 5, total - 1),
+        ("bytes=-4", total - 4, total - 1),
+        ("bytes=0-99999999", 0, total - 1),
+    ] {
         let part = running.api.with("range", range).get(&path).await.expect(206);
-        assert_eq!(part.header("content-range"), Some(format!("bytes {first}-{last}/{total}").as_str()), "{range}");
+        assert_eq!(
+            part.header("content-range"),
+            Some(format!("bytes {first}-{last}/{total}").as_str()),
+            "{range}"
+        );
         assert_eq!(part.body, whole.body[first..=last], "{range}");
     }
     for ignored in ["bytes=9-5", "bytes=x-y", "lines=1-2", "bytes=0-1,4-5", "bytes"] {

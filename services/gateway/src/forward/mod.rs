@@ -60,6 +60,7 @@ pub(crate) async fn handle(State(proxy): State<Arc<Proxy>>, request: Request) ->
 
 async fn pass(proxy: &Proxy, request: Request, request_id: Uuid) -> Result<Response, Problem> {
     let (mut parts, body) = request.into_parts();
+    check_host(&parts)?;
     check_path(parts.uri.path()).map_err(|error| problem::MALFORMED.detail(error.to_string()))?;
     let route = proxy.table.find(parts.uri.path()).ok_or(problem::NOT_FOUND)?;
     if !route.allows(&parts.method) {
@@ -101,6 +102,13 @@ async fn send(
             _ => return Err(error),
         }
     }
+}
+
+/// One host, no more and no less (RFC 9112 §3.2); HTTP/2 carries it in `:authority`.
+fn check_host(parts: &request::Parts) -> Result<(), Problem> {
+    let hosts = parts.headers.get_all(header::HOST).iter().count();
+    let named = hosts == 1 || (hosts == 0 && parts.uri.authority().is_some());
+    if named { Ok(()) } else { Err(problem::MALFORMED.detail("send exactly one `Host`")) }
 }
 
 fn check_length(parts: &request::Parts, route: &Compiled) -> Result<(), Problem> {

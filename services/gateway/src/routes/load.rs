@@ -11,16 +11,16 @@ use super::Table;
 /// Why a routes file can't be used. The text says where and what to do.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RoutesError {
-    #[error("ROUTES_FILE: can't read {path}: {source}")]
+    #[error("can't read {path}: {source}")]
     Unreadable { path: PathBuf, source: std::io::Error },
     /// The parser's text names line and column.
-    #[error("ROUTES_FILE: {path}: {source}")]
+    #[error("{path}: {source}")]
     Syntax { path: PathBuf, source: serde_norway::Error },
-    #[error("ROUTES_FILE: version {0} is not known to this gateway, which reads version {ROUTES_VERSION}")]
+    #[error("version {0} is not known to this gateway, which reads version {ROUTES_VERSION}")]
     Version(u32),
-    #[error("ROUTES_FILE: upstream {name}: {reason}")]
+    #[error("upstream {name}: {reason}")]
     Upstream { name: Name, reason: String },
-    #[error("ROUTES_FILE: route {path}: {reason}")]
+    #[error("route {path}: {reason}")]
     Route { path: String, reason: String },
 }
 

@@ -1,0 +1,218 @@
+//! The gateway between raw clients and upstreams of every temper.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::IntoResponse as _;
+use axum::routing::any;
+use gateway::Gateway;
+use http::Method;
+use platform_service::{TestComponent, spawn_for_test};
+use platform_testkit::{Api, TcpProxy};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+struct Running {
+    api: Api,
+    component: TestComponent,
+    _routes: tempfile::NamedTempFile,
+}
+
+/// A gateway whose catalog, web and photostock are all at `upstream`.
+async fn gateway(upstream: SocketAddr) -> Running {
+    let routes = tempfile::NamedTempFile::new().unwrap();
+    let text = format!(
+        "version: 1
+upstreams:
+  catalog: {{url: 'http://{upstream}'}}
+  web: {{url: 'http://{upstream}'}}
+routes:
+  - {{path: /services/catalog/v1, upstream: catalog, stripPrefix: /services/catalog, methods: [GET, HEAD, POST], audience: catalog, bodyLimitBytes: 1000, timeoutSeconds: 2}}
+  - {{path: /, upstream: web, methods: [GET], bodyLimitBytes: 0, timeoutSeconds: 2}}
+"
+    );
+    std::fs::write(routes.path(), text).unwrap();
+    let settings = [("ROUTES_FILE", routes.path().to_str().unwrap())];
+    let component = spawn_for_test::<Gateway>(&settings).await.unwrap();
+    Running { api: Api::new(component.url("")), component, _routes: routes }
+}
+
+/// An upstream that tells what it got.
+async fn telling() -> SocketAddr {
+    let tell = |request: Request| async move {
+        let (parts, body) = request.into_parts();
+        let headers: serde_json::Map<String, Value> = parts
+            .headers
+            .iter()
+            .map(|(name, value)| (name.to_string(), json!(String::from_utf8_lossy(value.as_bytes()))))
+            .collect();
+        let Ok(body) = axum::body::to_bytes(body, 1 << 20).await else {
+            return http::StatusCode::BAD_REQUEST.into_response();
+        };
+        let told = json!({
+            "method": parts.method.as_str(), "path": parts.uri.to_string(), "headers": headers, "bytes": body.len(),
+        });
+        ([("set-cookie", "a=b"), ("connection", "x-inner"), ("x-inner", "1")], axum::Json(told))
+            .into_response()
+    };
+    serve(Router::new().fallback(any(tell))).await
+}
+
+async fn serve(router: Router) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    address
+}
+
+#[tokio::test]
+async fn a_request_reaches_its_service_under_the_services_own_path() {
+    let running = gateway(telling().await).await;
+    let api = running
+        .api
+        .with("x-forwarded-for", "6.6.6.6")
+        .with("cookie", "a=b")
+        .with("authorization", "Bearer x");
+    let answer =
+        api.post("/services/catalog/v1/courses?limit=2", json!({ "name": "Rust" })).await.expect(200);
+    let told: Value = answer.json();
+    assert_eq!(told["path"], "/v1/courses?limit=2");
+    assert_eq!(told["method"], "POST");
+    assert_eq!(told["headers"]["authorization"], "Bearer x");
+    assert_eq!(told["headers"]["x-forwarded-host"], "localhost:8080");
+    assert!(told["headers"]["x-forwarded-for"].is_null() && told["headers"]["cookie"].is_null(), "{told}");
+    assert_eq!(told["headers"]["x-request-id"], answer.header("x-request-id").unwrap());
+    assert!(answer.header("set-cookie").is_none() && answer.header("x-inner").is_none());
+
+    let page = running.api.with("cookie", "a=b").get("/courses/x").await.expect(200);
+    assert_eq!(page.json::<Value>()["headers"]["cookie"], "a=b");
+    assert_eq!(page.header("set-cookie"), Some("a=b"));
+}
+
+#[tokio::test]
+async fn methods_and_sizes_that_a_route_does_not_take_are_refused() {
+    let running = gateway(telling().await).await;
+    let refused = running.api.delete("/services/catalog/v1/courses/1").await;
+    refused.problem(405, "method-not-allowed");
+    assert_eq!(refused.header("allow"), Some("GET, HEAD, POST"));
+    let large = "x".repeat(1001);
+    let path = "/services/catalog/v1/courses";
+    running.api.send(Method::POST, path, None, large.clone()).await.problem(413, "too-large");
+    // Without a length the limit is found while streaming.
+    let pieces =
+        futures::stream::iter(large.into_bytes().chunks(100).map(<[u8]>::to_vec).collect::<Vec<_>>());
+    let body = reqwest::Body::wrap_stream(futures::StreamExt::map(pieces, Ok::<_, std::io::Error>));
+    running.api.send(Method::POST, path, None, body).await.problem(413, "too-large");
+}
+
+#[tokio::test]
+async fn ambiguous_paths_and_broken_requests_never_reach_an_upstream() {
+    let running = gateway(telling().await).await;
+    for path in [
+        "/services/catalog/v1/../internal/v1/x",
+        "/services/catalog/v1/%2e%2e/internal",
+        "/services//catalog/v1/x",
+        "/services/catalog/v1/a%2fb",
+        "/services/catalog/v1/a%00",
+        "/services/catalog/v1;x=y/courses",
+        "/%c0%ae%c0%ae/x",
+    ] {
+        let answer = raw(
+            running.component.api,
+            &format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"),
+        )
+        .await;
+        assert!(answer.starts_with("HTTP/1.1 400"), "{path}: {answer}");
+    }
+    for request in [
+        "GET / HTTP/1.1\r\n\r\nrubbish",
+        "\0\0\0\0",
+        "POST /services/catalog/v1/x HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello",
+        "POST /services/catalog/v1/x HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked, identity\r\n\r\n5\r\nhello\r\n",
+        "GET / HTTP/1.1\r\nhost: x\r\nbad header: y\r\n\r\n",
+    ] {
+        let answer = raw(running.component.api, request).await;
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{request:?}: {answer}");
+    }
+    let giant = format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "a".repeat(100_000));
+    let answer = raw(running.component.api, &giant).await;
+    assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+    running.api.get("/").await.assert_status(200);
+}
+
+/// Sends bytes as they are and reads until the server closes or falls silent.
+async fn raw(address: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    // The server may close before everything is sent: what it answered is what counts.
+    drop(stream.write_all(request.as_bytes()).await);
+    let mut answer = Vec::new();
+    let mut part = [0; 4096];
+    while let Ok(Ok(read @ 1..)) = tokio::time::timeout(Duration::from_secs(1), stream.read(&mut part)).await
+    {
+        answer.extend_from_slice(&part[..read]);
+    }
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test]
+async fn an_upstream_that_is_away_is_a_503_and_one_that_is_late_a_504() {
+    let upstream = telling().await;
+    let proxy = TcpProxy::to(upstream.to_string()).await;
+    let running = gateway(proxy.address()).await;
+    running.api.get("/").await.assert_status(200);
+
+    proxy.refuse();
+    proxy.reset();
+    let away = running.api.get("/").await;
+    away.problem(503, "unavailable");
+    assert_eq!(away.header("retry-after"), Some("1"));
+
+    proxy.heal();
+    running.api.get("/").await.assert_status(200);
+    proxy.stall();
+    running.api.get("/").await.problem(504, "timeout");
+}
+
+#[tokio::test]
+async fn a_refused_connection_is_tried_again_whatever_the_method() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let running = gateway(address).await;
+    let api = running.api.clone();
+    let request =
+        tokio::spawn(async move { api.post("/services/catalog/v1/courses", json!({ "a": 1 })).await });
+    // The upstream comes up while the gateway is trying.
+    tokio::task::yield_now().await;
+    let listener = TcpListener::bind(address).await.unwrap();
+    let echo = any(|body: String| async move { body });
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(echo)).await });
+    let answer = request.await.unwrap().expect(200);
+    assert_eq!(answer.json::<Value>(), json!({ "a": 1 }));
+}
+
+#[tokio::test]
+async fn a_long_answer_is_streamed_and_never_held() {
+    const CHUNK: usize = 64 * 1024;
+    const CHUNKS: usize = 1024;
+    let endless = any(|| async {
+        let chunks = futures::stream::repeat_with(|| Ok::<_, std::io::Error>(vec![7_u8; CHUNK]));
+        Body::from_stream(futures::StreamExt::take(chunks, CHUNKS))
+    });
+    let running = gateway(serve(Router::new().fallback(endless)).await).await;
+    let mut stream = TcpStream::connect(running.component.api).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut total = 0;
+    let mut part = vec![0; CHUNK];
+    loop {
+        match stream.read(&mut part).await.unwrap() {
+            0 => break,
+            read => total += read,
+        }
+    }
+    assert!(total >= CHUNK * CHUNKS, "{total} bytes of {}", CHUNK * CHUNKS);
+}
