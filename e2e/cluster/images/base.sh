@@ -1,0 +1,51 @@
+# shellcheck shell=bash disable=SC2154
+# The base of the server images: Debian 12 without documentation and
+# translations, made from Debian's packages where none can be pulled. Sourced
+# after lib.sh and daemon.sh.
+
+base=debian:bookworm-slim
+mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
+security_mirror=${DEBIAN_SECURITY_MIRROR:-http://deb.debian.org/debian-security}
+
+# base_build makes the base unless the daemon has it.
+base_build() {
+    if docker image inspect "$base" >/dev/null 2>&1; then
+        return 0
+    fi
+    need debootstrap=debootstrap
+    [[ $(id -u) -eq 0 ]] || die "debootstrap needs root"
+    say "making $base with debootstrap (half a minute)"
+    local root=$cache/debootstrap log=$cache/debootstrap.log
+    rm -rf "$root"
+    mkdir -p "$root"
+    if ! debootstrap --variant=minbase bookworm "$root" "$mirror" >"$log" 2>&1; then
+        tail -n 20 "$log" >&2
+        die "debootstrap failed (whole output: $log)"
+    fi
+    base_slim "$root"
+    tar -C "$root" -c . | docker import - "$base" >/dev/null
+    rm -rf "$root" "$log"
+}
+
+# base_slim ROOT removes what no server needs, for packages to come as well.
+base_slim() {
+    cat >"$1/etc/dpkg/dpkg.cfg.d/slim" <<'CONF'
+path-exclude /usr/share/doc/*
+path-include /usr/share/doc/*/copyright
+path-exclude /usr/share/info/*
+path-exclude /usr/share/lintian/*
+path-exclude /usr/share/locale/*
+path-exclude /usr/share/man/*
+CONF
+    cat >"$1/etc/apt/sources.list" <<CONF
+deb $mirror bookworm main
+deb $mirror bookworm-updates main
+deb $security_mirror bookworm-security main
+CONF
+    # No package may start a daemon while an image is built.
+    printf '#!/bin/sh\nexit 101\n' >"$1/usr/sbin/policy-rc.d"
+    chmod +x "$1/usr/sbin/policy-rc.d"
+    find "$1/usr/share/doc" -type f ! -name copyright -delete
+    rm -rf "$1"/usr/share/{info,lintian,locale,man}/* "$1"/var/cache/apt/* "$1"/var/lib/apt/lists/* \
+        "$1"/var/log/*.log "$1"/var/log/apt
+}
