@@ -55,13 +55,11 @@ pub(crate) fn origin(delivery: &Delivery, service: &str) -> Option<String> {
     Some(named.filter(|_| believed).unwrap_or(login))
 }
 
-/// `cp_0a1b2c3d_catalog_a`, `catalog_b` and `catalog` are logins of `catalog`.
+/// `cp_0a1b2c3d_catalog_a`, `catalog_b` and `catalog` are logins of `catalog`: the last part that is not the
+/// letter of a rotation. No component has an underscore in its name.
 fn service_of(login: &str) -> &str {
     let login = login.strip_suffix("_a").or_else(|| login.strip_suffix("_b")).unwrap_or(login);
-    match login.strip_prefix("cp_").and_then(|rest| rest.split_once('_')) {
-        Some((platform, service)) if platform.len() == 8 => service,
-        _ => login,
-    }
+    login.rsplit('_').next().unwrap_or(login)
 }
 
 fn is_component(name: &str) -> bool {

@@ -61,6 +61,12 @@ impl From<&str> for AmqpUrl {
     }
 }
 
+impl From<String> for AmqpUrl {
+    fn from(url: String) -> Self {
+        Self::Fixed(url)
+    }
+}
+
 impl AmqpUrl {
     fn read(&self) -> Result<AMQPUri, BrokerError> {
         let text = match self {

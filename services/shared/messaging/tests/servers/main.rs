@@ -1,0 +1,7 @@
+//! Messaging on real servers: what is promised holds whatever breaks.
+
+mod consumer;
+mod dead_letters;
+mod idempotency;
+mod relay;
+mod world;
