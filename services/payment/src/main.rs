@@ -1,3 +1,7 @@
-//! Payments behind a provider trait, with a double-entry ledger.
+//! The payment service's binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    platform_service::main::<payment::Payment>()
+}

@@ -1,0 +1,15 @@
+//! What the payment service can be told.
+
+use platform_service::CommonSettings;
+use platform_service::postgres::DatabaseSettings;
+
+/// Settings of the payment service.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Settings {
+    /// What every component is told.
+    #[command(flatten)]
+    pub common: CommonSettings,
+    /// The service's own database.
+    #[command(flatten)]
+    pub database: DatabaseSettings,
+}
