@@ -71,14 +71,16 @@ pub mod dead_letters;
 mod event;
 mod headers;
 mod health;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "postgres", feature = "sqlserver"))]
 pub mod idempotency;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "postgres", feature = "sqlserver"))]
 pub mod inbox;
 pub mod messages;
 mod origin;
 pub mod outbox;
 mod relay;
+#[cfg(feature = "sqlserver")]
+pub mod sqlserver;
 pub mod topology;
 
 pub use broker::{AmqpUrl, Broker, BrokerError, Outgoing, Publisher, Undelivered};

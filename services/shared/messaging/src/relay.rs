@@ -1,7 +1,7 @@
 //! Brings the outbox to the broker. Runs in every replica; lanes are leased, so that one replica at a time
 //! publishes an aggregate's events.
 //!
-//! Woken after a commit in the same process, else it looks every 250 ms. A batch is published whole, its
+//! Woken after a commit in the same process, else it looks every 250 ms (the store may say otherwise). A batch is published whole, its
 //! confirms awaited, and each lane marked up to the first entry that was not confirmed, from where it starts
 //! again. It never drops an entry: what no queue takes waits, its lane with it, and `/metrics` and `/readyz`
 //! say so.
@@ -21,7 +21,6 @@ use crate::broker::{Broker, BrokerError, Outgoing, Publisher, Undelivered};
 use crate::health::Health;
 use crate::outbox::{Entry, OutboxError, OutboxStore};
 
-const POLL: Duration = Duration::from_millis(250);
 /// The most publishes that wait for their confirm.
 const BATCH: u16 = 256;
 /// Longer than a batch may take (the publisher gives up after 10 s), so a lane changes hands only when its
@@ -125,7 +124,7 @@ impl<S: OutboxStore> Relay<S> {
                 tokio::select! {
                     () = shutdown.cancelled() => {}
                     () = self.waker.0.notified() => {}
-                    () = tokio::time::sleep(POLL) => {}
+                    () = tokio::time::sleep(self.store.poll()) => {}
                 }
                 continue;
             }

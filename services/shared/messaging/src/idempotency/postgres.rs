@@ -1,64 +1,8 @@
-//! HTTP writes that must not happen twice: the `Idempotency-Key` of a request is stored in the transaction of
-//! its effect, with the answer or with the resource from which the answer is derived.
+//! Idempotency keys in PostgreSQL.
 
-use std::time::Duration;
-
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
 use sqlx::{PgTransaction, Row as _};
-use uuid::Uuid;
 
-/// How long a key is remembered.
-pub const KEEP_KEYS: Duration = Duration::from_secs(24 * 3600);
-
-/// A keyed hash of a request's body: tells whether it is the same without keeping it or letting it be guessed.
-pub type BodyHmac = [u8; 32];
-
-/// Hashes `body` with the service's own `key`.
-#[must_use]
-pub fn body_hmac(key: &[u8; 32], body: &[u8]) -> BodyHmac {
-    // RFC 2104: a key shorter than the hash's block is padded with zeros.
-    let mut block = [0; 64];
-    block[..key.len()].copy_from_slice(key);
-    let mut mac = Hmac::<Sha256>::new(&block.into());
-    mac.update(body);
-    mac.finalize().into_bytes().into()
-}
-
-/// Whose request, which route, which key. A key of one caller or route says nothing about another's.
-#[derive(Clone, Copy, Debug)]
-pub struct Request<'a> {
-    /// The caller's subject.
-    pub principal: &'a str,
-    /// Method and route, such as `POST /v1/orders`.
-    pub route: &'a str,
-    /// The `Idempotency-Key`.
-    pub key: &'a str,
-    /// Of the body, by [`body_hmac`].
-    pub body_hmac: BodyHmac,
-}
-
-/// What to do with a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Begun {
-    /// It is new: do it, then [`save`] the answer in the same transaction.
-    Start,
-    /// It was done: answer the same again.
-    Saved(Answer),
-    /// The key was used for another body: 422.
-    Mismatch,
-}
-
-/// What was stored with the effect.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Answer {
-    /// The resource that the request made.
-    pub resource_id: Option<Uuid>,
-    /// Status; `None` when the answer is derived from the resource's state.
-    pub status: Option<u16>,
-    /// Body; `None` like the status.
-    pub body: Option<String>,
-}
+use super::{Answer, Begun, KEEP_KEYS, Request};
 
 /// Claims the key in the transaction of the effect. While another request with the same key is in its
 /// transaction, this waits for it; set `lock_timeout` to bound that.

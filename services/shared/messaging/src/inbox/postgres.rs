@@ -1,5 +1,4 @@
-//! The inbox: which events a consumer has handled, written with their effect, so that a doubled event has it
-//! once.
+//! The inbox in PostgreSQL.
 
 use sqlx::PgTransaction;
 
