@@ -23,7 +23,6 @@ use platform_messaging::{Broker, Relay};
 use platform_service::{CommonSettings, Component, Runtime, StartError, mongodb};
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
-use utoipa_axum::router::OpenApiRouter;
 
 pub use settings::Settings;
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use platform_http::Problem;
+
 /// The longest name in characters.
 const LONGEST: usize = 120;
 
@@ -34,6 +36,13 @@ impl FromStr for Name {
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+impl From<NameError> for Problem {
+    /// The field is called `name` in every body.
+    fn from(error: NameError) -> Self {
+        Self::invalid_field("/name", error.to_string())
     }
 }
 

@@ -19,7 +19,7 @@ use super::domain::{Category, CategoryId};
 use super::store::{CategoryStore, StoreError};
 use crate::idempotency::{self, Created, Creation};
 use crate::index::{Index, Indexed as _};
-use crate::name::{NameError, is_name};
+use crate::name::{Name, is_name};
 
 const CATEGORY_EXISTS: ProblemType =
     ProblemType::new("category-exists", StatusCode::CONFLICT, "There is such a category");
@@ -86,7 +86,7 @@ async fn create(
     Json(new): Json<CategoryName>,
 ) -> Result<Response, Problem> {
     let creation = Creation::new(caller.subject, "POST /v1/categories", key, &new)?;
-    let category = Category::new(CategoryId(creation.id), new.name.parse().map_err(wrong_name)?);
+    let category = Category::new(CategoryId(creation.id), new.name.parse::<Name>()?);
     let category = match state.categories.insert(&category, &creation).await? {
         Created::New => category,
         Created::Before(category) => category,
@@ -149,7 +149,7 @@ async fn rename(
     if category.rev != rev {
         return Err(problem::PRECONDITION_FAILED.into());
     }
-    let renamed = category.renamed(new.name.parse().map_err(wrong_name)?);
+    let renamed = category.renamed(new.name.parse::<Name>()?);
     if !state.categories.rename(&renamed).await? {
         return Err(problem::PRECONDITION_FAILED.into());
     }
@@ -160,10 +160,6 @@ async fn rename(
 
 fn shown(category: &Category) -> Response {
     ([(header::ETAG, entity_tag(category.rev))], Json(CategoryDocument::from(category))).into_response()
-}
-
-fn wrong_name(error: NameError) -> Problem {
-    Problem::invalid_field("/name", error.to_string())
 }
 
 impl From<StoreError> for Problem {

@@ -24,7 +24,7 @@ use super::store::{CourseStore, StoreError};
 use crate::categories::{CategoryId, CategoryStore};
 use crate::idempotency::{self, Created, Creation};
 use crate::index::{Index, Indexed as _};
-use crate::name::{NameError, is_name};
+use crate::name::{Name, is_name};
 
 /// What the handlers share.
 #[derive(Clone)]
@@ -185,7 +185,7 @@ async fn create(
     let card = Card {
         id: CourseId(creation.id),
         owner: caller.subject,
-        name: new.name.parse().map_err(wrong_name)?,
+        name: new.name.parse::<Name>()?,
         language: new.language,
         category_id,
         price: new.price,
@@ -301,7 +301,7 @@ async fn rename(
     if course.card.rev != rev {
         return Err(problem::PRECONDITION_FAILED.into());
     }
-    let name = new.name.parse().map_err(wrong_name)?;
+    let name = new.name.parse::<Name>()?;
     if course.card.name == name {
         return Ok(shown(&course));
     }
@@ -316,10 +316,6 @@ async fn rename(
 
 fn shown(course: &Course) -> Response {
     ([(header::ETAG, entity_tag(course.card.rev))], Json(CourseDocument::from(course))).into_response()
-}
-
-fn wrong_name(error: NameError) -> Problem {
-    Problem::invalid_field("/name", error.to_string())
 }
 
 impl From<StoreError> for Problem {

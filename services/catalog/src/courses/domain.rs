@@ -17,7 +17,7 @@ define_id!(
 /// The longest description in characters.
 pub(crate) const LONGEST_DESCRIPTION: usize = 5000;
 /// The highest price in minor units. A typing error of two more digits is refused.
-const HIGHEST_PRICE: i64 = 100_000_00;
+const HIGHEST_PRICE: i64 = 10_000_000;
 
 /// Where a course stands between its first line and its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
