@@ -84,8 +84,7 @@ impl<T: Indexed> Clone for Index<T> {
 
 impl<T: Indexed> Default for Index<T> {
     fn default() -> Self {
-        let entries =
-            Entries { filled: false, puts: 0, by_id: HashMap::new(), in_order: BTreeMap::new() };
+        let entries = Entries { filled: false, puts: 0, by_id: HashMap::new(), in_order: BTreeMap::new() };
         Self(Arc::new(RwLock::new(entries)))
     }
 }

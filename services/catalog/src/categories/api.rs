@@ -120,7 +120,10 @@ async fn list(
     get, path = "/v1/categories/{id}", tag = "categories", params(("id" = Uuid, Path)),
     responses((status = 200, body = CategoryDocument), (status = 404, description = "No such category")),
 )]
-async fn find(extract::State(state): extract::State<State>, Path(id): Path<Uuid>) -> Result<Response, Problem> {
+async fn find(
+    extract::State(state): extract::State<State>,
+    Path(id): Path<Uuid>,
+) -> Result<Response, Problem> {
     let category = state.categories.find(CategoryId(id)).await?.ok_or(problem::NOT_FOUND)?;
     Ok(shown(&category))
 }

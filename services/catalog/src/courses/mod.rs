@@ -7,7 +7,7 @@ mod quote;
 mod store;
 
 pub(crate) use api::{State, routes};
-pub(crate) use domain::{Card, Course, CourseId, Language, Status};
 #[cfg(test)]
 pub(crate) use domain::check_price;
+pub(crate) use domain::{Card, Course, CourseId, Language, Status};
 pub(crate) use store::CourseStore;

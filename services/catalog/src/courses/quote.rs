@@ -35,7 +35,10 @@ struct Quote {
     get, path = "/internal/v1/courses/{id}/quote", tag = "internal", params(("id" = Uuid, Path)),
     responses((status = 200, body = Quote), (status = 404, description = "No such course")),
 )]
-async fn quote(extract::State(state): extract::State<State>, Path(id): Path<Uuid>) -> Result<Json<Quote>, Problem> {
+async fn quote(
+    extract::State(state): extract::State<State>,
+    Path(id): Path<Uuid>,
+) -> Result<Json<Quote>, Problem> {
     // From the store, not from the index: money depends on it.
     let course = state.courses().find(CourseId(id)).await?.ok_or(problem::NOT_FOUND)?;
     let card = course.card;

@@ -166,7 +166,16 @@ impl Indexed for Card {
     type Row = Row;
     type Position = Position;
     const FIELDS: &'static [&'static str] = &[
-        "_id", "owner", "name", "language", "category_id", "price", "picture", "status", "created_at", "rev",
+        "_id",
+        "owner",
+        "name",
+        "language",
+        "category_id",
+        "price",
+        "picture",
+        "status",
+        "created_at",
+        "rev",
     ];
 
     fn from_row(row: Row) -> Result<Self, CorruptError> {
