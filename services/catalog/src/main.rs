@@ -1,3 +1,7 @@
-//! Categories and courses.
+//! The catalog service's binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    platform_service::main::<catalog::Catalog>()
+}

@@ -1,6 +1,6 @@
 //! Headers that make writes safe: `If-Match` and `Idempotency-Key`.
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use http::request::Parts;
 use http::{HeaderValue, header};
 
@@ -56,6 +56,18 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
             _ => Err(problem::MALFORMED
                 .detail("`Idempotency-Key` must be 1 to 255 visible ASCII characters, such as a new UUID")),
         }
+    }
+}
+
+/// A route that takes a key but does not demand one. A wrong key is still refused.
+impl<S: Send + Sync> OptionalFromRequestParts<S> for IdempotencyKey {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Self::Rejection> {
+        if !parts.headers.contains_key("idempotency-key") {
+            return Ok(None);
+        }
+        <Self as FromRequestParts<S>>::from_request_parts(parts, state).await.map(Some)
     }
 }
 
