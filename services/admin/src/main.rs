@@ -1,3 +1,7 @@
-//! Provisioning of databases, users and topology; dead letters.
+//! `courseplatform-admin`: provisions servers and looks after dead letters. See the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    courseplatform_admin::main()
+}

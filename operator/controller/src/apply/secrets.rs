@@ -1,0 +1,111 @@
+//! Secrets that are generated once. A Secret that exists is used as it is, whatever the recipe says by
+//! now; one that is missing is made, unless a volume is there that only the lost one could open.
+
+use kube::api::{Patch, PatchParams};
+use serde_json::{Map, Value, json};
+
+use super::error::is_conflict;
+use super::{ATTEMPTS, Applier, ApplyError, Change, belonging_patch, post_params};
+use crate::build::SecretSpec;
+use crate::children::{ChildKey, FIELD_MANAGER, Kind, RETAINED_ANNOTATION, Seen, seen};
+
+impl Applier<'_> {
+    /// Makes a Secret, or makes sure whose it is.
+    ///
+    /// # Errors
+    /// See [`ApplyError`]. The volume that it opens must not be made after an error.
+    pub async fn secret(&mut self, spec: &SecretSpec) -> Result<Change, ApplyError> {
+        let key = ChildKey { kind: Kind::Secret, name: spec.name.clone() };
+        if self.family.get(&key).is_some_and(|seen| self.belongs(seen, spec.keep) && !seen.deleting) {
+            return Ok(Change::None);
+        }
+        let api = self.api(Kind::Secret);
+        let failed = |error| ApplyError::from_kube(&key, error);
+        for _ in 0..ATTEMPTS {
+            let outcome = match api.get_opt(&key.name).await.map_err(failed)? {
+                None => {
+                    self.refuse_to_hide_a_loss(spec).await?;
+                    let object = serde_json::from_value(self.secret_object(spec)).map_err(|error| {
+                        ApplyError::Refused { child: key.clone(), message: error.to_string() }
+                    })?;
+                    api.create(&post_params(), &object).await.map(|_| Change::Created)
+                }
+                Some(live) if live.metadata.deletion_timestamp.is_some() => return Ok(Change::Awaited),
+                Some(live) => {
+                    self.claimable(&key, &live)?;
+                    let seen = seen(Kind::Secret, &live);
+                    if self.belongs(&seen, spec.keep) {
+                        return Ok(Change::None);
+                    }
+                    let adopted =
+                        seen.controller.is_none() && seen.retained_by.as_ref() != Some(&self.owner.uid);
+                    let patch = belonging_patch(self.owner, spec.keep, &live);
+                    let params =
+                        PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+                    api.patch(&key.name, &params, &Patch::Merge(&patch))
+                        .await
+                        .map(|_| if adopted { Change::Adopted } else { Change::Updated })
+                }
+            };
+            match outcome {
+                Ok(change) => return Ok(change),
+                Err(error) if is_conflict(&error) => {}
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        Err(ApplyError::Busy { child: key })
+    }
+
+    /// Whether a Secret says whose it is in the way that its fate demands.
+    fn belongs(&self, seen: &Seen, keep: bool) -> bool {
+        if keep {
+            seen.controller.is_none() && seen.retained_by.as_ref() == Some(&self.owner.uid)
+        } else {
+            self.is_ours(seen) && seen.retained_by.is_none()
+        }
+    }
+
+    /// A new password for a volume that knows the old one would only look like a solution.
+    async fn refuse_to_hide_a_loss(&self, spec: &SecretSpec) -> Result<(), ApplyError> {
+        let Some(claim) = &spec.opens else { return Ok(()) };
+        let key = ChildKey { kind: Kind::PersistentVolumeClaim, name: claim.clone() };
+        let found = self
+            .api(Kind::PersistentVolumeClaim)
+            .get_opt(claim)
+            .await
+            .map_err(|error| ApplyError::from_kube(&key, error))?;
+        match found {
+            Some(_) => {
+                Err(ApplyError::CredentialsLost { secret: spec.name.clone(), claim: claim.clone() })
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn secret_object(&self, spec: &SecretSpec) -> Value {
+        let values: Map<String, Value> = spec
+            .generate(|buffer| rand::fill(buffer))
+            .into_iter()
+            .map(|(key, value)| (key, Value::from(base64(&value))))
+            .collect();
+        let (references, retained) = self.owner.belonging(spec.keep);
+        let mut metadata = json!({
+            "name": spec.name, "namespace": self.owner.key.namespace, "labels": spec.labels,
+        });
+        if !references.is_null() {
+            metadata["ownerReferences"] = references;
+        }
+        if !retained.is_null() {
+            metadata["annotations"] = json!({RETAINED_ANNOTATION: retained});
+        }
+        json!({
+            "apiVersion": "v1", "kind": "Secret", "type": "Opaque", "immutable": true,
+            "metadata": metadata, "data": values,
+        })
+    }
+}
+
+fn base64(text: &str) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(text)
+}

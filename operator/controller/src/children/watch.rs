@@ -1,0 +1,152 @@
+//! One watch for each kind, over all namespaces, of objects that carry the operator's label. What it
+//! tells goes into [`Children`]; the platform concerned is queued for a pass.
+
+use std::collections::HashSet;
+
+use futures::StreamExt;
+use kube::api::{Api, ListParams};
+use kube::core::DynamicObject;
+use kube::runtime::watcher::{self, Event};
+use kube::runtime::{WatchStreamExt, watcher as watch};
+use kube::{Client, ResourceExt};
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::watch as signal;
+use tokio_util::sync::CancellationToken;
+
+use super::{ChildKey, Children, Kind, PlatformKey, seen};
+use crate::labels;
+
+/// The watches of all kinds.
+pub struct Watches {
+    listed: Vec<signal::Receiver<bool>>,
+}
+
+/// The kinds that this cluster serves: all built-in ones, and the others where they are installed.
+/// A watch on a kind that isn't there would be retried for ever.
+pub async fn served_kinds(client: &Client) -> Vec<Kind> {
+    let mut served = Vec::new();
+    for kind in Kind::ALL {
+        if kind.is_built_in() || is_served(client, kind).await {
+            served.push(kind);
+        }
+    }
+    served
+}
+
+async fn is_served(client: &Client, kind: Kind) -> bool {
+    let api: Api<DynamicObject> = Api::all_with(client.clone(), &kind.resource());
+    match api.list_metadata(&ListParams::default().limit(1)).await {
+        Ok(_) => true,
+        Err(error) => {
+            tracing::debug!(kind = kind.as_str(), %error, "the kind is not served here");
+            false
+        }
+    }
+}
+
+impl Watches {
+    /// Starts watching. Every platform whose children change goes into `queue`. Ends with `stop`.
+    #[must_use]
+    pub fn start(
+        client: &Client,
+        kinds: &[Kind],
+        children: &Children,
+        queue: &UnboundedSender<PlatformKey>,
+        stop: &CancellationToken,
+    ) -> Self {
+        let listed = kinds
+            .iter()
+            .map(|&kind| {
+                let (listed, receiver) = signal::channel(false);
+                let task = Watch { kind, children: children.clone(), queue: queue.clone(), listed };
+                let (client, stop) = (client.clone(), stop.clone());
+                tokio::spawn(async move {
+                    tokio::select! {
+                        () = stop.cancelled() => {}
+                        () = task.run(client) => {}
+                    }
+                });
+                receiver
+            })
+            .collect();
+        Self { listed }
+    }
+
+    /// Waits until every kind has been listed once; before that absence means nothing.
+    pub async fn listed(&mut self) {
+        for receiver in &mut self.listed {
+            // The sender goes away only when watching has ended; then nobody asks any more.
+            if receiver.wait_for(|listed| *listed).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+struct Watch {
+    kind: Kind,
+    children: Children,
+    queue: UnboundedSender<PlatformKey>,
+    listed: signal::Sender<bool>,
+}
+
+impl Watch {
+    async fn run(self, client: Client) {
+        let api: Api<DynamicObject> = Api::all_with(client, &self.kind.resource());
+        let config = watcher::Config::default().labels(&labels::selector());
+        let mut events = watch(api, config).default_backoff().boxed();
+        let mut listing = HashSet::new();
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(Event::Init) => listing.clear(),
+                Ok(Event::InitApply(object)) => {
+                    if let Some(platform) = self.platform(&object) {
+                        listing.insert((platform, object.name_any()));
+                    }
+                    self.put(&object);
+                }
+                Ok(Event::InitDone) => {
+                    for platform in self.children.keep_only(self.kind, &listing) {
+                        self.enqueue(platform);
+                    }
+                    listing = HashSet::new();
+                    self.listed.send_replace(true);
+                }
+                Ok(Event::Apply(object)) => self.put(&object),
+                Ok(Event::Delete(object)) => self.remove(&object),
+                Err(error) => {
+                    tracing::warn!(kind = self.kind.as_str(), %error, "the watch is broken; it starts again");
+                }
+            }
+        }
+    }
+
+    fn put(&self, object: &DynamicObject) {
+        let Some(platform) = self.platform(object) else { return };
+        let child = ChildKey { kind: self.kind, name: object.name_any() };
+        if self.children.put(&platform, child, seen(self.kind, object)) {
+            self.enqueue(platform);
+        }
+    }
+
+    fn remove(&self, object: &DynamicObject) {
+        let Some(platform) = self.platform(object) else { return };
+        let child = ChildKey { kind: self.kind, name: object.name_any() };
+        if self.children.remove(&platform, &child) {
+            self.enqueue(platform);
+        }
+    }
+
+    fn platform(&self, object: &DynamicObject) -> Option<PlatformKey> {
+        Some(PlatformKey {
+            namespace: object.namespace()?,
+            name: object.labels().get(labels::INSTANCE)?.clone(),
+        })
+    }
+
+    fn enqueue(&self, platform: PlatformKey) {
+        if self.queue.send(platform).is_err() {
+            tracing::debug!("nobody takes changes any more; the program is ending");
+        }
+    }
+}
