@@ -1,3 +1,11 @@
-//! The platform as local processes, and the servers of the tests.
+//! The command line of the local platform. It parses arguments and hands over;
+//! everything that it does stands in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use courseplatform_local::cli::{self, Cli};
+
+fn main() -> ExitCode {
+    cli::run(Cli::parse())
+}

@@ -1,0 +1,41 @@
+//! Redis 7 (or Valkey) on a port of its own, with a password.
+
+use rustix::process::Signal;
+use tokio::process::Command;
+
+use super::{Context, Durability, Running, ServerError, Tried, ready, until_ready};
+use crate::process::{Output, Process, program};
+use crate::user;
+
+const NAME: &str = "redis";
+
+pub(super) async fn start(context: &Context<'_>, port: u16) -> Result<Running, ServerError> {
+    let program = program(&["/usr/bin/redis-server", "valkey-server"]).ok_or(ServerError::Missing {
+        server: NAME,
+        program: "redis-server",
+        remedy: "install it with `apt-get install redis-server`",
+    })?;
+    let dir = context.directory(NAME)?;
+    let log = context.log(NAME);
+    let password = &context.plan.password;
+    let configuration = dir.join("redis.conf");
+    // The password stands in a file: command lines can be read by every user.
+    user::write_private(
+        &configuration,
+        &format!(
+            "bind 127.0.0.1\nport {port}\ndir {}\nrequirepass {password}\nsave \"\"\ndatabases 512\nmaxmemory-policy noeviction\nappendonly {}\n",
+            dir.display(),
+            if context.plan.durability == Durability::Kept { "yes" } else { "no" },
+        ),
+    )
+    .tried(NAME, "write its configuration")?;
+    let mut command = Command::new(program);
+    command.arg(&configuration).current_dir(&dir);
+    let mut process =
+        Process::spawn(command, Output::File(&log), Signal::TERM, context.guard).tried(NAME, "start it")?;
+    let question = format!("AUTH {password}\r\nPING\r\n");
+    until_ready(NAME, &mut process, &log, || ready::answers(port, question.as_bytes(), b"+OK\r\n+PONG\r\n"))
+        .await?;
+    let url = format!("redis://:{password}@127.0.0.1:{port}");
+    Ok(Running { name: NAME, processes: vec![process], env: vec![("TEST_REDIS_URL", url)] })
+}
