@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process_group};
 
 use crate::record::Record;
 
@@ -55,6 +55,16 @@ impl Guard {
         self.tell(&format!("+{} {}", group.as_raw_nonzero(), signal.as_raw()))
     }
 
+    /// From now on the guard ends this one process when we die: a command in our own process group.
+    pub(crate) fn watch_one(&self, process: Pid) -> io::Result<()> {
+        self.tell(&format!("1{}", process.as_raw_nonzero()))
+    }
+
+    /// That process ended.
+    pub(crate) fn forget_one(&self) -> io::Result<()> {
+        self.tell("0")
+    }
+
     /// The group ended; its number may be used by somebody else from now on.
     pub(crate) fn forget(&self, group: Pid) -> io::Result<()> {
         self.tell(&format!("-{}", group.as_raw_nonzero()))
@@ -75,6 +85,7 @@ impl Guard {
 pub(crate) fn run(input: impl BufRead) -> io::Result<()> {
     let mut groups: BTreeMap<i32, i32> = BTreeMap::new();
     let mut directories: Vec<PathBuf> = Vec::new();
+    let mut command: Option<Pid> = None;
     for line in input.lines() {
         let line = line?;
         let Some((kind, rest)) = line.split_at_checked(1) else { continue };
@@ -91,9 +102,14 @@ pub(crate) fn run(input: impl BufRead) -> io::Result<()> {
                     groups.remove(&group);
                 }
             }
+            "1" => command = rest.parse().ok().and_then(Pid::from_raw),
+            "0" => command = None,
             "/" => directories.push(rest.into()),
             _ => {}
         }
+    }
+    if let Some(command) = command {
+        let _ = kill_process(command, Signal::TERM);
     }
     let groups: Vec<(Pid, Signal)> = groups
         .into_iter()

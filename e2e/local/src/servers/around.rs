@@ -57,6 +57,9 @@ pub(crate) async fn run(what: &What, command: &[String]) -> anyhow::Result<ExitC
         .spawn()
         .with_context(|| format!("start {}", command[0]))?;
     let pid = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+    if let Some(pid) = pid {
+        guard.watch_one(pid)?;
+    }
     let mut look = tokio::time::interval(Duration::from_secs(1));
     let mut told = None;
     let status = loop {
@@ -81,6 +84,7 @@ pub(crate) async fn run(what: &What, command: &[String]) -> anyhow::Result<ExitC
             }
         }
     };
+    guard.forget_one()?;
     servers.stop().await;
     Ok(status.map_or(ExitCode::FAILURE, exit_code))
 }

@@ -91,7 +91,7 @@ async fn init(
     if context.plan.durability == Durability::Throwaway {
         command.arg("--no-sync");
     }
-    let mut process = Process::spawn(command, Output::File(log), Signal::TERM, context.guard)
+    let mut process = Process::spawn(command, Output::File(log), Signal::KILL, context.guard)
         .tried(NAME, "start initdb")?;
     let status = process.wait().await.tried(NAME, "wait for initdb")?;
     context.guard.forget(process.group()).tried(NAME, "tell the guard")?;
