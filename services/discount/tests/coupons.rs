@@ -1,4 +1,5 @@
 //! Coupons over HTTP, on a real PostgreSQL.
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 use discount::Discount;
 use platform_service::{TestComponent, spawn_for_test};

@@ -1,4 +1,5 @@
 //! How the gateway starts and what it refuses to start with.
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 use gateway::Gateway;
 use platform_service::Component as _;

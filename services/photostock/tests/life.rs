@@ -1,4 +1,5 @@
 //! How the photostock service starts, loses its volume, recovers and stops.
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;

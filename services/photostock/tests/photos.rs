@@ -1,4 +1,5 @@
 //! Photos over HTTP, in a real folder.
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 use std::io::Cursor;
 
