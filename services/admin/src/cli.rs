@@ -122,8 +122,8 @@ async fn run(command: Command) -> anyhow::Result<()> {
 }
 
 fn read_plan(path: &Path) -> anyhow::Result<ProvisionPlan> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("PLAN_FILE: can't read {}", path.display()))?;
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("PLAN_FILE: can't read {}", path.display()))?;
     serde_json::from_str(&text).with_context(|| format!("PLAN_FILE: {} is no plan", path.display()))
 }
 

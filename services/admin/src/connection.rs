@@ -62,10 +62,8 @@ impl Connection {
         let ca = optional(folder, "ca.crt")?.map(|pem| pem.as_bytes().to_vec());
         let management = optional_url(folder, "management-uri")?;
         if let Some(uri) = optional_url(folder, "uri")? {
-            return Self::from_uri(uri, ca, management).ok_or_else(|| ConnectionError::Uri {
-                path: folder.join("uri"),
-                reason: "it has no host",
-            });
+            return Self::from_uri(uri, ca, management)
+                .ok_or_else(|| ConnectionError::Uri { path: folder.join("uri"), reason: "it has no host" });
         }
         let host = optional(folder, "host")?
             .ok_or_else(|| ConnectionError::Missing(folder.to_path_buf(), "host"))?;
@@ -117,10 +115,9 @@ pub fn secret(path: &Path) -> Result<Zeroizing<String>, ConnectionError> {
 fn unreadable(path: &Path) -> SecretFileError {
     match std::fs::metadata(path) {
         Err(source) => SecretFileError::Unreadable { path: path.to_path_buf(), source },
-        Ok(_) => SecretFileError::Unusable {
-            path: path.to_path_buf(),
-            reason: "is empty, too large or not UTF-8",
-        },
+        Ok(_) => {
+            SecretFileError::Unusable { path: path.to_path_buf(), reason: "is empty, too large or not UTF-8" }
+        }
     }
 }
 

@@ -113,10 +113,10 @@ impl Broker {
     /// When there is no such queue or the broker can't be asked.
     pub async fn show(&self, queue: &str, limit: u32) -> Result<Vec<DeadLetter>, DeadLetterError> {
         let dead = dead_queue(queue)?;
-        let body = json!({"count": limit, "ackmode": "ack_requeue_true", "encoding": "auto", "truncate": 65536});
+        let body =
+            json!({"count": limit, "ackmode": "ack_requeue_true", "encoding": "auto", "truncate": 65536});
         let path = ["queues", self.vhost.as_str(), dead.as_str(), "get"];
-        let found =
-            self.management.call("reading dead letters", Method::POST, &path, Some(&body)).await?;
+        let found = self.management.call("reading dead letters", Method::POST, &path, Some(&body)).await?;
         Ok(found.as_array().into_iter().flatten().map(shown).collect())
     }
 }

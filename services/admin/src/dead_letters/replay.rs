@@ -111,7 +111,8 @@ impl Broker {
 
     /// The broker's address with credentials and virtual host.
     fn amqp_uri(&self) -> String {
-        let encode = |text: &str| -> String { url::form_urlencoded::byte_serialize(text.as_bytes()).collect() };
+        let encode =
+            |text: &str| -> String { url::form_urlencoded::byte_serialize(text.as_bytes()).collect() };
         // The encoding of forms writes a space as a plus sign; in a URI that is a plus sign.
         let encode = |text: &str| encode(text).replace('+', "%20");
         let scheme = self.connection.uri.as_ref().map_or("amqp", Url::scheme);

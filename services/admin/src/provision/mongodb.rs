@@ -66,12 +66,11 @@ async fn user(database: &Database, login: &LoginPlan) -> Result<(), ProvisionErr
     let name = checked(&login.name)?;
     let password = secret(&login.password_file)?;
     let roles = [doc! {"role": "readWrite", "db": database.name()}];
-    let found = database
-        .run_command(doc! {"usersInfo": name})
-        .await
-        .map_err(failed("looking for a user"))?;
+    let found = database.run_command(doc! {"usersInfo": name}).await.map_err(failed("looking for a user"))?;
     let exists = found.get_array("users").is_ok_and(|users| !users.is_empty());
-    let command = |verb: &str| -> Document { doc! {verb: name, "pwd": password.as_str(), "roles": roles.to_vec()} };
+    let command = |verb: &str| -> Document {
+        doc! {verb: name, "pwd": password.as_str(), "roles": roles.to_vec()}
+    };
     let made = if exists {
         database.run_command(command("updateUser")).await
     } else {

@@ -154,7 +154,9 @@ async fn database_exists(session: &mut PgConnection, name: &str) -> Result<bool,
 async fn run(session: &mut PgConnection, what: &str, statement: String) -> Result<(), ProvisionError> {
     match session.execute(AssertSqlSafe(statement)).await {
         Ok(_) => Ok(()),
-        Err(error) if sql_state(&error).is_some_and(|state| ALREADY_THERE.contains(&state.as_str())) => Ok(()),
+        Err(error) if sql_state(&error).is_some_and(|state| ALREADY_THERE.contains(&state.as_str())) => {
+            Ok(())
+        }
         Err(error) => Err(failed(what)(error)),
     }
 }

@@ -98,8 +98,10 @@ impl Management {
         path: &[&str],
         body: Option<&Value>,
     ) -> Result<Value, ManagementError> {
-        let unreachable =
-            |source: reqwest::Error| ManagementError::Unreachable { what: what.to_owned(), source: source.without_url() };
+        let unreachable = |source: reqwest::Error| ManagementError::Unreachable {
+            what: what.to_owned(),
+            source: source.without_url(),
+        };
         let request = self.request(method, path);
         let request = match body {
             Some(body) => request.json(body),

@@ -46,16 +46,22 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_server_that_comes_up_later_is_waited_for() {
         let mut attempts = 0;
-        let answer = until_it_answers("test", Duration::from_secs(60), |_: &&str| false, async || {
-            attempts += 1;
-            if attempts < 5 { Err("starting") } else { Ok(attempts) }
-        });
+        let answer = until_it_answers(
+            "test",
+            Duration::from_secs(60),
+            |_: &&str| false,
+            async || {
+                attempts += 1;
+                if attempts < 5 { Err("starting") } else { Ok(attempts) }
+            },
+        );
         assert_eq!(answer.await.unwrap(), 5);
     }
 
     #[tokio::test(start_paused = true)]
     async fn patience_ends_with_the_last_reason() {
-        let never = until_it_answers("test", Duration::from_secs(5), |_: &&str| false, async || Err::<(), _>("away"));
+        let never =
+            until_it_answers("test", Duration::from_secs(5), |_: &&str| false, async || Err::<(), _>("away"));
         assert!(never.await.unwrap_err().to_string().ends_with("away"));
     }
 }
