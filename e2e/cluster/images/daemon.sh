@@ -25,7 +25,7 @@ docker() {
 # ours PID: is this process one of our daemons, and not a stranger with a number
 # that was free again?
 ours() {
-    [[ -r /proc/$1/cmdline ]] && tr '\0' ' ' <"/proc/$1/cmdline" | grep -qF "$daemon_dir/"
+    [[ -r /proc/$1/cmdline ]] && tr '\0' ' ' 2>/dev/null <"/proc/$1/cmdline" | grep -qF "$daemon_dir/"
 }
 
 # stop_process PIDFILE: ends it in order, or by force after 20 seconds.
