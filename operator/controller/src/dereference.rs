@@ -37,12 +37,16 @@ pub struct SecretFacts {
 /// The parts of a URI that are no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UriFacts {
+    /// The scheme, for example `postgres` or `rediss`.
+    pub scheme: String,
     /// The host.
     pub host: String,
     /// The port, when there is one.
     pub port: Option<u16>,
     /// Whether it names a user.
     pub has_user: bool,
+    /// Its parameters, without those that only hold for the user that it names.
+    pub parameters: String,
 }
 
 /// Reads what the spec of `platform` refers to.
@@ -108,7 +112,23 @@ fn facts_of(secret: &Secret) -> SecretFacts {
 fn uri_facts(uri: &str) -> Result<UriFacts, String> {
     let parsed = url::Url::parse(uri).map_err(|error| error.to_string())?;
     let host = parsed.host_str().filter(|host| !host.is_empty()).ok_or("it names no host")?;
-    Ok(UriFacts { host: host.to_owned(), port: parsed.port(), has_user: !parsed.username().is_empty() })
+    let parameters: Vec<String> = parsed
+        .query()
+        .into_iter()
+        .flat_map(|query| query.split('&'))
+        .filter(|pair| {
+            let key = pair.split('=').next().unwrap_or_default().to_ascii_lowercase();
+            !["user", "password", "authsource"].contains(&key.as_str())
+        })
+        .map(str::to_owned)
+        .collect();
+    Ok(UriFacts {
+        scheme: parsed.scheme().to_owned(),
+        host: host.to_owned(),
+        port: parsed.port(),
+        has_user: !parsed.username().is_empty(),
+        parameters: parameters.join("&"),
+    })
 }
 
 #[cfg(test)]
@@ -139,7 +159,10 @@ mod tests {
 
     #[test]
     fn facts_hold_addresses_and_no_password() {
-        let data = [("uri", "mongodb://root:hunter2@mongo.db:27018/?tls=true"), ("password", "hunter2")];
+        let data = [
+            ("uri", "mongodb://root:hunter2@mongo.db:27018/?authSource=admin&tls=true&password=hunter2"),
+            ("password", "hunter2"),
+        ];
         let secret = Secret {
             data: Some(
                 data.iter().map(|(k, v)| ((*k).to_owned(), ByteString(v.as_bytes().to_vec()))).collect(),
@@ -147,7 +170,13 @@ mod tests {
             ..Secret::default()
         };
         let facts = facts_of(&secret);
-        let expected = UriFacts { host: "mongo.db".into(), port: Some(27018), has_user: true };
+        let expected = UriFacts {
+            scheme: "mongodb".into(),
+            host: "mongo.db".into(),
+            port: Some(27018),
+            has_user: true,
+            parameters: "tls=true".into(),
+        };
         assert_eq!(facts.uri, Some(Ok(expected)));
         assert!(!format!("{facts:?}").contains("hunter2"));
     }
