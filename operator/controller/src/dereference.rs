@@ -39,9 +39,9 @@ pub struct SecretFacts {
 pub struct UriFacts {
     /// The scheme, for example `postgres` or `rediss`.
     pub scheme: String,
-    /// The host.
-    pub host: String,
-    /// The port, when there is one.
+    /// The host and its port as they stand; for MongoDB possibly several, with commas between them.
+    pub hosts: String,
+    /// The port of the first host, when it has one.
     pub port: Option<u16>,
     /// Whether it names a user.
     pub has_user: bool,
@@ -110,7 +110,9 @@ fn facts_of(secret: &Secret) -> SecretFacts {
 
 /// The error never repeats the URI: it may hold a password.
 fn uri_facts(uri: &str) -> Result<UriFacts, String> {
-    let parsed = url::Url::parse(uri).map_err(|error| error.to_string())?;
+    // The parser of URLs knows one host only; the others are put back.
+    let (first, others) = split_hosts(uri);
+    let parsed = url::Url::parse(&first).map_err(|error| error.to_string())?;
     let host = parsed.host_str().filter(|host| !host.is_empty()).ok_or("it names no host")?;
     let parameters: Vec<String> = parsed
         .query()
@@ -124,11 +126,25 @@ fn uri_facts(uri: &str) -> Result<UriFacts, String> {
         .collect();
     Ok(UriFacts {
         scheme: parsed.scheme().to_owned(),
-        host: host.to_owned(),
+        hosts: parsed.port().map_or(host.to_owned(), |port| format!("{host}:{port}")) + &others,
         port: parsed.port(),
         has_user: !parsed.username().is_empty(),
         parameters: parameters.join("&"),
     })
+}
+
+/// Takes all hosts but the first out of a connection string such as `mongodb://u:p@a:1,b:2/db`.
+fn split_hosts(uri: &str) -> (String, String) {
+    let start = uri.find("://").map_or(0, |at| at + 3);
+    let end = uri[start..].find(['/', '?']).map_or(uri.len(), |at| start + at);
+    let hosts = start + uri[start..end].rfind('@').map_or(0, |at| at + 1);
+    match uri[hosts..end].find(',') {
+        Some(comma) => {
+            let comma = hosts + comma;
+            (format!("{}{}", &uri[..comma], &uri[end..]), uri[comma..end].to_owned())
+        }
+        None => (uri.to_owned(), String::new()),
+    }
 }
 
 #[cfg(test)]
@@ -172,13 +188,22 @@ mod tests {
         let facts = facts_of(&secret);
         let expected = UriFacts {
             scheme: "mongodb".into(),
-            host: "mongo.db".into(),
+            hosts: "mongo.db:27018".into(),
             port: Some(27018),
             has_user: true,
             parameters: "tls=true".into(),
         };
         assert_eq!(facts.uri, Some(Ok(expected)));
         assert!(!format!("{facts:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_connection_string_may_name_several_hosts() {
+        let facts = uri_facts("mongodb://u:p%2Cw@a:1,b:2,c:3/db?replicaSet=rs").unwrap();
+        assert_eq!((facts.hosts.as_str(), facts.port), ("a:1,b:2,c:3", Some(1)));
+        assert_eq!(facts.parameters, "replicaSet=rs");
+        assert_eq!(uri_facts("mongodb+srv://cluster.example").unwrap().hosts, "cluster.example");
+        assert_eq!(uri_facts("redis://:p@[::1]:6379/0").unwrap().hosts, "[::1]:6379");
     }
 
     #[test]

@@ -115,6 +115,7 @@ fn value(platform: &ValidatedPlatform, name: Name, source: Source) -> Option<Str
         Source::OtlpEndpoint => platform.otlp_endpoint.clone()?,
         Source::LogLevel => platform.log_level.as_str().to_owned(),
         Source::LogFormat => "json".to_owned(),
+        Source::Currency => platform.currency.clone(),
         Source::DrainDelay => DRAIN_DELAY_SECONDS.to_string(),
     })
 }

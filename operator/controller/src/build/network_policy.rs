@@ -220,26 +220,161 @@ fn policy(
     ingress: Vec<Value>,
     egress: Vec<Value>,
 ) -> Wanted {
-    let object = json!({
+    let mut object = json!({
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
         "metadata": metadata(platform, part, name),
-        "spec": {
-            "podSelector": selector,
-            "policyTypes": ["Ingress", "Egress"],
-            "ingress": ingress,
-            "egress": egress,
-        },
+        "spec": {"podSelector": selector, "policyTypes": ["Ingress", "Egress"]},
     });
+    // The API server drops empty lists; what isn't stored must not be wanted.
+    for (direction, rules) in [("ingress", ingress), ("egress", egress)] {
+        if !rules.is_empty() {
+            object["spec"][direction] = Value::from(rules);
+        }
+    }
     owned(part, Stage::Base, object)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
     use crate::build::testing;
 
     #[test]
     fn policies_of_a_small_platform() {
-        insta::assert_yaml_snapshot!(testing::objects(&super::build(&testing::small())));
+        insta::assert_yaml_snapshot!(testing::objects(&build(&testing::small())));
+    }
+
+    /// A pod of the plan: its name for people and its labels.
+    type PodOf = (String, Value);
+
+    /// Who may connect to whom on which port, decided as the NetworkPolicy API says: a pod that some
+    /// policy selects may only do what some policy allows, and both ends must allow.
+    fn connections(platform: &ValidatedPlatform) -> BTreeSet<String> {
+        let plan = crate::build::build(platform);
+        let pods: Vec<PodOf> = plan
+            .objects
+            .iter()
+            .filter_map(|wanted| {
+                let labels = testing::pod_template(&wanted.object)?["metadata"]["labels"].clone();
+                let role = labels[ROLE].as_str().unwrap();
+                Some((format!("{}/{role}", wanted.part.label()), labels))
+            })
+            .collect();
+        let policies: Vec<&Value> = plan
+            .objects
+            .iter()
+            .filter(|wanted| wanted.kind() == "NetworkPolicy")
+            .map(|wanted| &wanted.object["spec"])
+            .collect();
+        for (name, labels) in &pods {
+            let selecting = policies.iter().filter(|policy| selects(&policy["podSelector"], labels)).count();
+            assert_eq!(selecting, 2, "{name} is selected by the denial and one policy of its own");
+        }
+        let ports = [API_PORT, ADMIN_PORT, MANAGEMENT_PORT, 5432, 27017, 6379, 5672];
+        let mut allowed = BTreeSet::new();
+        for (from, from_labels) in &pods {
+            for (to, to_labels) in &pods {
+                for port in ports {
+                    if allows(&policies, "egress", "to", from_labels, to_labels, port)
+                        && allows(&policies, "ingress", "from", to_labels, from_labels, port)
+                    {
+                        allowed.insert(format!("{from} -> {to}:{port}"));
+                    }
+                }
+            }
+        }
+        allowed
+    }
+
+    fn allows(
+        policies: &[&Value],
+        direction: &str,
+        peers: &str,
+        own: &Value,
+        other: &Value,
+        port: u16,
+    ) -> bool {
+        policies
+            .iter()
+            .filter(|policy| selects(&policy["podSelector"], own))
+            .flat_map(|policy| policy[direction].as_array().into_iter().flatten())
+            .any(|rule| {
+                let port_matches =
+                    rule["ports"].as_array().is_none_or(|ports| ports.iter().any(|p| p["port"] == port));
+                let peer_matches = rule[peers].as_array().is_none_or(|peers| {
+                    peers.iter().any(|peer| {
+                        peer["ipBlock"].is_null()
+                            && peer["namespaceSelector"].is_null()
+                            && selects(&peer["podSelector"], other)
+                    })
+                });
+                port_matches && peer_matches
+            })
+    }
+
+    fn selects(selector: &Value, labels: &Value) -> bool {
+        let by_label = selector["matchLabels"]
+            .as_object()
+            .is_none_or(|wanted| wanted.iter().all(|(key, value)| labels[key] == *value));
+        let by_expression = selector["matchExpressions"].as_array().is_none_or(|expressions| {
+            expressions.iter().all(|expression| {
+                assert_eq!(expression["operator"], "In", "the only one in use");
+                let key = expression["key"].as_str().unwrap();
+                expression["values"].as_array().unwrap().contains(&labels[key])
+            })
+        });
+        by_label && by_expression
+    }
+
+    #[test]
+    fn pods_may_connect_exactly_as_the_table_says() {
+        let mut platform = testing::small();
+        platform.demo_data = true;
+        let mut expected = BTreeSet::new();
+        for entry in components() {
+            for edge in entry.calls {
+                expected.insert(format!("{}/service -> {}/service:{API_PORT}", entry.name, edge.to));
+            }
+            // Anybody may reach the gateway, but only who calls it from inside may go there.
+            let roles = [Some("service"), entry.migrates.then_some("migrate"), entry.seeds.then_some("seed")];
+            for role in roles.into_iter().flatten() {
+                for kind in &platform.components[&entry.name].servers {
+                    expected.insert(format!(
+                        "{}/{role} -> {kind}/server:{}",
+                        entry.name,
+                        kind.default_port()
+                    ));
+                }
+            }
+        }
+        for kind in platform.servers.keys() {
+            expected.insert(format!("provision/provision -> {kind}/server:{}", kind.default_port()));
+        }
+        expected.insert(format!("provision/provision -> rabbitmq/server:{MANAGEMENT_PORT}"));
+        assert_eq!(connections(&platform), expected);
+    }
+
+    #[test]
+    fn nothing_is_restricted_when_no_policies_are_wanted() {
+        let mut platform = testing::small();
+        platform.network_policy = None;
+        assert!(build(&platform).is_empty());
+    }
+
+    #[test]
+    fn whoever_is_named_may_read_metrics_and_reach_the_gateway() {
+        let policies = build(&testing::full());
+        let ingress = |name: &str| {
+            let policy = policies.iter().find(|policy| policy.name() == name).unwrap();
+            policy.object["spec"]["ingress"].clone()
+        };
+        let monitoring =
+            json!({"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}});
+        let metrics = json!({"from": [monitoring], "ports": [tcp(ADMIN_PORT)]});
+        assert!(ingress("school-order").as_array().unwrap().contains(&metrics));
+        assert_eq!(ingress("school-gateway")[0]["from"][0], json!({"ipBlock": {"cidr": "10.2.0.0/16"}}));
     }
 }

@@ -139,7 +139,7 @@ fn account(platform: &ValidatedPlatform, name: Name, kind: ServerKind) -> Option
 fn managed_address(platform: &ValidatedPlatform, kind: ServerKind) -> Address {
     Address {
         scheme: usual_scheme(kind).to_owned(),
-        host: server_name(platform, kind),
+        hosts: format!("{}:{}", server_name(platform, kind), kind.default_port()),
         port: kind.default_port(),
         parameters: String::new(),
     }
@@ -168,14 +168,14 @@ fn uri(
         parameters.push(address.parameters.clone());
     }
     let query = if parameters.is_empty() { String::new() } else { format!("?{}", parameters.join("&")) };
-    format!("{}://{user}{}:{}/{path}{query}", address.scheme, address.host, address.port)
+    format!("{}://{user}{}/{path}{query}", address.scheme, address.hosts)
 }
 
 /// The keys that encrypt signing keys at rest. A new one could not open what the old one closed.
 fn keyring(platform: &ValidatedPlatform, name: Name) -> SecretSpec {
     let values = [
-        ("k1", Recipe::RandomBase64(32)),
-        (KEYRING_KEY, Recipe::Template(r#"{"active":"k1","keys":{"k1":"{{k1}}"}}"#.to_owned())),
+        ("k1", Recipe::RandomBase64Url(32)),
+        (KEYRING_KEY, Recipe::Template(r#"{"current":"k1","keys":{"k1":"{{k1}}"}}"#.to_owned())),
     ];
     let database = component(name).servers.first().map(|server| server.kind);
     SecretSpec {

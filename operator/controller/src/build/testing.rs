@@ -16,11 +16,11 @@ pub(crate) fn small() -> ValidatedPlatform {
 
 /// A spec that uses what there is: external servers of every sort, an engine, an Ingress, scheduling.
 pub(crate) fn full() -> ValidatedPlatform {
-    let uri = |scheme: &str, host: &str, port: Option<u16>, parameters: &str| SecretFacts {
+    let uri = |scheme: &str, hosts: &str, port: Option<u16>, parameters: &str| SecretFacts {
         keys: ["uri".to_owned()].into(),
         uri: Some(Ok(UriFacts {
             scheme: scheme.into(),
-            host: host.into(),
+            hosts: hosts.into(),
             port,
             has_user: true,
             parameters: parameters.into(),
@@ -30,8 +30,8 @@ pub(crate) fn full() -> ValidatedPlatform {
     let found = Dereferenced {
         secrets: [
             ("mssql".to_owned(), Some(uri("sqlserver", "mssql.db", None, "encrypt=true"))),
-            ("redis-admin".to_owned(), Some(uri("rediss", "redis.db", Some(6380), ""))),
-            ("mongo-catalog".to_owned(), Some(uri("mongodb", "mongo.db", Some(27018), ""))),
+            ("redis-admin".to_owned(), Some(uri("rediss", "redis.db:6380", Some(6380), ""))),
+            ("mongo-catalog".to_owned(), Some(uri("mongodb", "mongo.db:27018", Some(27018), ""))),
             ("regcred".to_owned(), Some(SecretFacts::default())),
         ]
         .into(),

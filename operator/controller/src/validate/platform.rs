@@ -126,9 +126,9 @@ pub enum ExternalAccounts {
 pub struct Address {
     /// The scheme of its URLs.
     pub scheme: String,
-    /// Its host.
-    pub host: String,
-    /// Its port.
+    /// Host and port; for MongoDB possibly several, with commas between them.
+    pub hosts: String,
+    /// The port, for the NetworkPolicies.
     pub port: u16,
     /// The parameters of its URLs, such as `sslmode=verify-full`.
     pub parameters: String,

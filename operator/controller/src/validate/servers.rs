@@ -246,7 +246,8 @@ fn address(
             Err(_) => Err(format!("port in the Secret {name} is no port")),
             Ok(port) => {
                 let scheme = usual_scheme(kind).to_owned();
-                let address = Address { scheme, host: host.clone(), port, parameters: String::new() };
+                let address =
+                    Address { scheme, hosts: format!("{host}:{port}"), port, parameters: String::new() };
                 // Redis knows a user without a name.
                 Ok((address, has("password") && (has("username") || kind == ServerKind::Redis)))
             }
@@ -256,10 +257,13 @@ fn address(
 }
 
 fn from_uri(kind: ServerKind, uri: &UriFacts) -> Address {
+    let port = uri.port.unwrap_or_else(|| kind.default_port());
+    // Several hosts carry their own ports; `mongodb+srv` has none by its nature.
+    let complete = uri.port.is_some() || uri.hosts.contains(',') || uri.scheme.ends_with("+srv");
     Address {
         scheme: uri.scheme.clone(),
-        host: uri.host.clone(),
-        port: uri.port.unwrap_or_else(|| kind.default_port()),
+        hosts: if complete { uri.hosts.clone() } else { format!("{}:{port}", uri.hosts) },
+        port,
         parameters: uri.parameters.clone(),
     }
 }

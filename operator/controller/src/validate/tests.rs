@@ -33,8 +33,8 @@ fn secret(keys: &[&str]) -> SecretFacts {
     SecretFacts { keys: keys.iter().map(|key| (*key).to_owned()).collect(), ..SecretFacts::default() }
 }
 
-fn uri(scheme: &str, host: &str, port: Option<u16>, has_user: bool) -> UriFacts {
-    UriFacts { scheme: scheme.into(), host: host.into(), port, has_user, parameters: String::new() }
+fn uri(scheme: &str, hosts: &str, port: Option<u16>, has_user: bool) -> UriFacts {
+    UriFacts { scheme: scheme.into(), hosts: hosts.into(), port, has_user, parameters: String::new() }
 }
 
 fn found(secrets: &[(&str, Option<SecretFacts>)]) -> Dereferenced {
@@ -184,7 +184,7 @@ fn an_external_server_of_mongodbs_protocol_may_know_no_accounts() {
     let expected = ExternalServer {
         accounts: ExternalAccounts::Open(Address {
             scheme: "mongodb".into(),
-            host: "ferretdb".into(),
+            hosts: "ferretdb:27017".into(),
             port: 27017,
             parameters: String::new(),
         }),
@@ -200,7 +200,8 @@ fn finished_accounts_are_needed_for_exactly_those_who_use_the_server() {
     let external = with(json!({"servers": {"mongodb": {"external": {
         "provisioning": "None", "serviceSecrets": secrets,
     }}}}));
-    let facts = SecretFacts { uri: Some(Ok(uri("mongodb", "m", Some(27018), true))), ..secret(&["uri"]) };
+    let facts =
+        SecretFacts { uri: Some(Ok(uri("mongodb", "m:27018", Some(27018), true))), ..secret(&["uri"]) };
     let field = "spec.servers.mongodb.external.serviceSecrets";
     assert_eq!(
         rejects(&external, &found(&[("catalog-db", Some(facts)), ("order-db", None)])),
