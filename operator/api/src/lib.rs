@@ -11,6 +11,7 @@
 
 mod crd;
 mod exposure;
+mod rules;
 mod servers;
 mod services;
 mod spec;

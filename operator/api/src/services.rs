@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// Settings of single components, each optional.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("![self.?catalog, self.?basket, self.?discount, self.?payment, self.?photostock, self.?gateway, self.?web].exists(service, service.?engine.hasValue())")
+#[x_kube(validation = Rule::new(crate::rules::no_engine(&["catalog", "basket", "discount", "payment", "photostock", "gateway", "web"]))
     .message("only identity and order can choose an engine"))]
 pub struct ServicesSpec {
     /// Accounts, sign-in and tokens.

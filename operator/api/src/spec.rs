@@ -6,6 +6,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::rules::{unchanged, volume_unchanged};
 use crate::{CoursePlatformStatus, ExposeSpec, NetworkPolicySpec, ServersSpec, ServicesSpec, TlsSpec};
 
 /// What the platform should be. Only `host` is required.
@@ -73,7 +74,7 @@ use crate::{CoursePlatformStatus, ExposeSpec, NetworkPolicySpec, ServersSpec, Se
 #[x_kube(
     validation = Rule::new("self.?tls.?mode.orValue('Upstream') != 'Disabled' || self.host == 'localhost' || self.host.endsWith('.localhost') || self.host == '127.0.0.1'")
         .message("tls.mode Disabled is only for localhost: anywhere else tokens and passwords would travel in the clear"),
-    validation = Rule::new("self.?currency.orValue('TRY') == oldSelf.?currency.orValue('TRY')")
+    validation = Rule::new(unchanged("currency", "TRY"))
         .message("currency can't change: prices and ledgers are kept in it (absent means TRY)"),
     validation = Rule::new("self.?servers.?postgres.?external.hasValue() == oldSelf.?servers.?postgres.?external.hasValue()")
         .message("servers.postgres can't change between managed and external: the data would stay behind (absent means managed)"),
@@ -83,19 +84,19 @@ use crate::{CoursePlatformStatus, ExposeSpec, NetworkPolicySpec, ServersSpec, Se
         .message("servers.redis can't change between managed and external: the data would stay behind (absent means managed)"),
     validation = Rule::new("self.?servers.?rabbitmq.?external.hasValue() == oldSelf.?servers.?rabbitmq.?external.hasValue()")
         .message("servers.rabbitmq can't change between managed and external: messages would stay behind (absent means managed)"),
-    validation = Rule::new("self.?servers.?postgres.?managed.?storage.?size.orValue('10Gi') == oldSelf.?servers.?postgres.?managed.?storage.?size.orValue('10Gi') && self.?servers.?postgres.?managed.?storage.?className.orValue('') == oldSelf.?servers.?postgres.?managed.?storage.?className.orValue('')")
+    validation = Rule::new(volume_unchanged("servers.postgres.managed.storage", "10Gi"))
         .message("servers.postgres.managed.storage can't change in this release (absent means 10Gi of the default class)"),
-    validation = Rule::new("self.?servers.?mongodb.?managed.?storage.?size.orValue('10Gi') == oldSelf.?servers.?mongodb.?managed.?storage.?size.orValue('10Gi') && self.?servers.?mongodb.?managed.?storage.?className.orValue('') == oldSelf.?servers.?mongodb.?managed.?storage.?className.orValue('')")
+    validation = Rule::new(volume_unchanged("servers.mongodb.managed.storage", "10Gi"))
         .message("servers.mongodb.managed.storage can't change in this release (absent means 10Gi of the default class)"),
-    validation = Rule::new("self.?servers.?redis.?managed.?storage.?size.orValue('1Gi') == oldSelf.?servers.?redis.?managed.?storage.?size.orValue('1Gi') && self.?servers.?redis.?managed.?storage.?className.orValue('') == oldSelf.?servers.?redis.?managed.?storage.?className.orValue('')")
+    validation = Rule::new(volume_unchanged("servers.redis.managed.storage", "1Gi"))
         .message("servers.redis.managed.storage can't change in this release (absent means 1Gi of the default class)"),
-    validation = Rule::new("self.?servers.?rabbitmq.?managed.?storage.?size.orValue('5Gi') == oldSelf.?servers.?rabbitmq.?managed.?storage.?size.orValue('5Gi') && self.?servers.?rabbitmq.?managed.?storage.?className.orValue('') == oldSelf.?servers.?rabbitmq.?managed.?storage.?className.orValue('')")
+    validation = Rule::new(volume_unchanged("servers.rabbitmq.managed.storage", "5Gi"))
         .message("servers.rabbitmq.managed.storage can't change in this release (absent means 5Gi of the default class)"),
-    validation = Rule::new("self.?photos.?volume.?size.orValue('20Gi') == oldSelf.?photos.?volume.?size.orValue('20Gi') && self.?photos.?volume.?className.orValue('') == oldSelf.?photos.?volume.?className.orValue('') && self.?photos.?volume.?accessMode.orValue('ReadWriteOnce') == oldSelf.?photos.?volume.?accessMode.orValue('ReadWriteOnce')")
+    validation = Rule::new(format!("{} && {}", volume_unchanged("photos.volume", "20Gi"), unchanged("photos.volume.accessMode", "ReadWriteOnce")))
         .message("photos.volume can't change in this release (absent means 20Gi, ReadWriteOnce, of the default class)"),
-    validation = Rule::new("self.?services.?identity.?engine.orValue('postgres') == oldSelf.?services.?identity.?engine.orValue('postgres')")
+    validation = Rule::new(unchanged("services.identity.engine", "postgres"))
         .message("services.identity.engine can't change: the data would stay behind (absent means postgres)"),
-    validation = Rule::new("self.?services.?order.?engine.orValue('postgres') == oldSelf.?services.?order.?engine.orValue('postgres')")
+    validation = Rule::new(unchanged("services.order.engine", "postgres"))
         .message("services.order.engine can't change: the data would stay behind (absent means postgres)"),
     validation = Rule::new("self.?servers.?sqlServer.hasValue() || (self.?services.?identity.?engine.orValue('postgres') != 'sqlServer' && self.?services.?order.?engine.orValue('postgres') != 'sqlServer')")
         .message("engine sqlServer needs servers.sqlServer"),

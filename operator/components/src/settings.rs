@@ -18,7 +18,8 @@ pub enum Source {
     ServerUrlFile(ServerKind),
     /// Which engine the database has: `postgres` or `sqlserver`.
     DatabaseEngine,
-    /// What every key in Redis starts with, so that platforms can share a server.
+    /// What every key in Redis starts with, including what separates it from the rest, so that
+    /// platforms can share a server: `<database name>:`.
     RedisKeyPrefix,
     /// The folder of the photos' volume.
     PhotosFolder,
@@ -32,6 +33,8 @@ pub enum Source {
     LogLevel,
     /// `json` in the cluster, `text` on a terminal.
     LogFormat,
+    /// The one currency of the platform (ISO 4217).
+    Currency,
     /// How long to go on serving after SIGTERM, until nobody sends requests any more.
     DrainDelay,
 }

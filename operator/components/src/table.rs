@@ -22,6 +22,8 @@ const fn edge(to: Name, scopes: &'static [&'static str]) -> Edge {
     Edge { to, scopes }
 }
 
+const CURRENCY: Setting = Setting { key: "CURRENCY", source: Source::Currency };
+
 static COMPONENTS: [Component; 9] = [
     Component {
         name: Name::Identity,
@@ -54,7 +56,7 @@ static COMPONENTS: [Component; 9] = [
         consumes: &[],
         after: &[],
         routes: &[PublicRoute::service("/services/catalog/v1", "/services/catalog", Name::Catalog)],
-        extra_settings: &[],
+        extra_settings: &[CURRENCY],
     },
     Component {
         name: Name::Basket,

@@ -37,12 +37,16 @@ pub struct SecretFacts {
 /// The parts of a URI that are no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UriFacts {
-    /// The host.
-    pub host: String,
-    /// The port, when there is one.
+    /// The scheme, for example `postgres` or `rediss`.
+    pub scheme: String,
+    /// The host and its port as they stand; for MongoDB possibly several, with commas between them.
+    pub hosts: String,
+    /// The port of the first host, when it has one.
     pub port: Option<u16>,
     /// Whether it names a user.
     pub has_user: bool,
+    /// Its parameters, without those that only hold for the user that it names.
+    pub parameters: String,
 }
 
 /// Reads what the spec of `platform` refers to.
@@ -106,9 +110,41 @@ fn facts_of(secret: &Secret) -> SecretFacts {
 
 /// The error never repeats the URI: it may hold a password.
 fn uri_facts(uri: &str) -> Result<UriFacts, String> {
-    let parsed = url::Url::parse(uri).map_err(|error| error.to_string())?;
+    // The parser of URLs knows one host only; the others are put back.
+    let (first, others) = split_hosts(uri);
+    let parsed = url::Url::parse(&first).map_err(|error| error.to_string())?;
     let host = parsed.host_str().filter(|host| !host.is_empty()).ok_or("it names no host")?;
-    Ok(UriFacts { host: host.to_owned(), port: parsed.port(), has_user: !parsed.username().is_empty() })
+    let parameters: Vec<String> = parsed
+        .query()
+        .into_iter()
+        .flat_map(|query| query.split('&'))
+        .filter(|pair| {
+            let key = pair.split('=').next().unwrap_or_default().to_ascii_lowercase();
+            !["user", "password", "authsource"].contains(&key.as_str())
+        })
+        .map(str::to_owned)
+        .collect();
+    Ok(UriFacts {
+        scheme: parsed.scheme().to_owned(),
+        hosts: parsed.port().map_or(host.to_owned(), |port| format!("{host}:{port}")) + &others,
+        port: parsed.port(),
+        has_user: !parsed.username().is_empty(),
+        parameters: parameters.join("&"),
+    })
+}
+
+/// Takes all hosts but the first out of a connection string such as `mongodb://u:p@a:1,b:2/db`.
+fn split_hosts(uri: &str) -> (String, String) {
+    let start = uri.find("://").map_or(0, |at| at + 3);
+    let end = uri[start..].find(['/', '?']).map_or(uri.len(), |at| start + at);
+    let hosts = start + uri[start..end].rfind('@').map_or(0, |at| at + 1);
+    match uri[hosts..end].find(',') {
+        Some(comma) => {
+            let comma = hosts + comma;
+            (format!("{}{}", &uri[..comma], &uri[end..]), uri[comma..end].to_owned())
+        }
+        None => (uri.to_owned(), String::new()),
+    }
 }
 
 #[cfg(test)]
@@ -139,7 +175,10 @@ mod tests {
 
     #[test]
     fn facts_hold_addresses_and_no_password() {
-        let data = [("uri", "mongodb://root:hunter2@mongo.db:27018/?tls=true"), ("password", "hunter2")];
+        let data = [
+            ("uri", "mongodb://root:hunter2@mongo.db:27018/?authSource=admin&tls=true&password=hunter2"),
+            ("password", "hunter2"),
+        ];
         let secret = Secret {
             data: Some(
                 data.iter().map(|(k, v)| ((*k).to_owned(), ByteString(v.as_bytes().to_vec()))).collect(),
@@ -147,9 +186,24 @@ mod tests {
             ..Secret::default()
         };
         let facts = facts_of(&secret);
-        let expected = UriFacts { host: "mongo.db".into(), port: Some(27018), has_user: true };
+        let expected = UriFacts {
+            scheme: "mongodb".into(),
+            hosts: "mongo.db:27018".into(),
+            port: Some(27018),
+            has_user: true,
+            parameters: "tls=true".into(),
+        };
         assert_eq!(facts.uri, Some(Ok(expected)));
         assert!(!format!("{facts:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_connection_string_may_name_several_hosts() {
+        let facts = uri_facts("mongodb://u:p%2Cw@a:1,b:2,c:3/db?replicaSet=rs").unwrap();
+        assert_eq!((facts.hosts.as_str(), facts.port), ("a:1,b:2,c:3", Some(1)));
+        assert_eq!(facts.parameters, "replicaSet=rs");
+        assert_eq!(uri_facts("mongodb+srv://cluster.example").unwrap().hosts, "cluster.example");
+        assert_eq!(uri_facts("redis://:p@[::1]:6379/0").unwrap().hosts, "[::1]:6379");
     }
 
     #[test]

@@ -105,8 +105,8 @@ pub enum Recipe {
     Literal(String),
     /// So many random bytes, in lower-case hexadecimal: safe in every URL and every configuration.
     RandomHex(usize),
-    /// So many random bytes, in standard base64.
-    RandomBase64(usize),
+    /// So many random bytes, in base64url without padding.
+    RandomBase64Url(usize),
     /// A text in which `{{key}}` stands for the value of another key that is no template.
     Template(String),
 }
@@ -127,8 +127,8 @@ impl SecretSpec {
             let value = match recipe {
                 Recipe::Literal(text) => text.clone(),
                 Recipe::RandomHex(length) => hex::encode(bytes(*length)),
-                Recipe::RandomBase64(length) => {
-                    base64::engine::general_purpose::STANDARD.encode(bytes(*length))
+                Recipe::RandomBase64Url(length) => {
+                    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes(*length))
                 }
                 Recipe::Template(_) => continue,
             };
@@ -157,7 +157,7 @@ mod tests {
             ("username", Recipe::Literal("u".into())),
             ("password", Recipe::RandomHex(2)),
             ("uri", Recipe::Template("redis://{{username}}:{{password}}@h:6379".into())),
-            ("key", Recipe::RandomBase64(3)),
+            ("key", Recipe::RandomBase64Url(4)),
         ];
         let spec = SecretSpec {
             part: Part::Platform,
@@ -169,7 +169,7 @@ mod tests {
         };
         let made = spec.generate(|buffer| buffer.fill(0xab));
         assert_eq!(made["uri"], "redis://u:abab@h:6379");
-        assert_eq!(made["key"], "q6ur");
+        assert_eq!(made["key"], "q6urqw");
         assert_eq!(made.len(), 4);
     }
 }

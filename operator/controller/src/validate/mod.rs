@@ -19,9 +19,11 @@ use kube::ResourceExt;
 
 pub use defaults::{Defaults, VERSIONS};
 pub use platform::{
-    Exposure, ExternalAccounts, ExternalServer, ManagedServer, NetworkPolicy, PhotosVolume, Scheduling,
-    Server, ValidatedComponent, ValidatedPlatform,
+    Address, Exposure, ExternalAccounts, ExternalServer, ManagedServer, NetworkPolicy, PhotosVolume,
+    Scheduling, Server, ValidatedComponent, ValidatedPlatform,
 };
+
+pub(crate) use servers::usual_scheme;
 
 use crate::dereference::Dereferenced;
 

@@ -110,18 +110,28 @@ pub enum ExternalAccounts {
     Provisioned {
         /// The Secret with the administrator's connection.
         secret: String,
-        /// The host that components connect to.
-        host: String,
+        /// Where components connect to.
+        address: Address,
         /// RabbitMQ: the port of the management API, for the NetworkPolicy of the Job.
         management_port: Option<u16>,
     },
     /// The server knows no accounts (FerretDB on a trusted network): only the address is used.
-    Open {
-        /// The host that components connect to.
-        host: String,
-    },
+    Open(Address),
     /// They are finished: by component, the Secret with the key `uri`.
     Finished(BTreeMap<Name, String>),
+}
+
+/// Where a server is and how to speak to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// The scheme of its URLs.
+    pub scheme: String,
+    /// Host and port; for MongoDB possibly several, with commas between them.
+    pub hosts: String,
+    /// The port, for the NetworkPolicies.
+    pub port: u16,
+    /// The parameters of its URLs, such as `sslmode=verify-full`.
+    pub parameters: String,
 }
 
 /// A component as it is to run.

@@ -9,7 +9,7 @@ use platform_components::{Name, ServerKind};
 
 use super::components::resources;
 use super::exposure::check_cidr;
-use super::platform::{ExternalAccounts, ExternalServer, ManagedServer, Server, ValidatedComponent};
+use super::platform::{Address, ExternalAccounts, ExternalServer, ManagedServer, Server, ValidatedComponent};
 use super::{Defaults, Faults, defaults};
 use crate::dereference::{Dereferenced, SecretFacts, UriFacts};
 
@@ -153,12 +153,12 @@ impl Context<'_> {
             return None;
         };
         let facts = self.secret(name, &field, faults)?;
-        let address = address(kind, name, facts, &field, faults)?;
-        let port = address.port.unwrap_or_else(|| kind.default_port());
-        if !address.has_user {
+        let (address, has_user) = address(kind, name, facts, &field, faults)?;
+        let port = address.port;
+        if !has_user {
             // Redis and MongoDB's protocol can be served without accounts; SQL and AMQP can't.
             if matches!(kind, ServerKind::MongoDb | ServerKind::Redis) {
-                return Some((ExternalAccounts::Open { host: address.host }, port));
+                return Some((ExternalAccounts::Open(address), port));
             }
             faults
                 .reference(field, format!("the Secret {name} names no user: it needs username and password"));
@@ -173,8 +173,7 @@ impl Context<'_> {
             (ServerKind::RabbitMq, None) => Some(MANAGEMENT_PORT),
             _ => None,
         };
-        let accounts =
-            ExternalAccounts::Provisioned { secret: name.clone(), host: address.host, management_port };
+        let accounts = ExternalAccounts::Provisioned { secret: name.clone(), address, management_port };
         Some((accounts, port))
     }
 
@@ -227,34 +226,58 @@ impl Context<'_> {
     }
 }
 
-/// Where a connection Secret leads: its `uri`, else `host` and `port`.
+/// Where a connection Secret leads, by its `uri` or else `host` and `port`, and whether it names a user.
 fn address(
     kind: ServerKind,
     name: &str,
     facts: &SecretFacts,
     field: &str,
     faults: &mut Faults,
-) -> Option<UriFacts> {
-    let problem = match (&facts.uri, &facts.host) {
-        (Some(Ok(uri)), _) => return Some(uri.clone()),
-        (Some(Err(error)), _) => format!("uri in the Secret {name}: {error}"),
-        (None, None) => format!("the Secret {name} has neither uri nor host"),
-        (None, Some(host)) => match facts.port.as_deref().map(str::parse::<u16>) {
-            Some(Err(_)) => format!("port in the Secret {name} is no port"),
-            port => {
-                let has = |key: &str| facts.keys.contains(key);
+) -> Option<(Address, bool)> {
+    let has = |key: &str| facts.keys.contains(key);
+    let found = match (&facts.uri, &facts.host) {
+        (Some(Ok(uri)), _) => Ok((from_uri(kind, uri), uri.has_user)),
+        (Some(Err(error)), _) => Err(format!("uri in the Secret {name}: {error}")),
+        (None, None) => Err(format!("the Secret {name} has neither uri nor host")),
+        (None, Some(_)) if has("username") && !has("password") => {
+            Err(format!("the Secret {name} has username and no password"))
+        }
+        (None, Some(host)) => match facts.port.as_deref().map_or(Ok(kind.default_port()), str::parse) {
+            Err(_) => Err(format!("port in the Secret {name} is no port")),
+            Ok(port) => {
+                let scheme = usual_scheme(kind).to_owned();
+                let address =
+                    Address { scheme, hosts: format!("{host}:{port}"), port, parameters: String::new() };
                 // Redis knows a user without a name.
-                let has_user = has("password") && (has("username") || kind == ServerKind::Redis);
-                if has("username") && !has("password") {
-                    format!("the Secret {name} has username and no password")
-                } else {
-                    return Some(UriFacts { host: host.clone(), port: port.and_then(Result::ok), has_user });
-                }
+                Ok((address, has("password") && (has("username") || kind == ServerKind::Redis)))
             }
         },
     };
-    faults.reference(field, problem);
-    None
+    found.map_err(|problem| faults.reference(field, problem)).ok()
+}
+
+fn from_uri(kind: ServerKind, uri: &UriFacts) -> Address {
+    let port = uri.port.unwrap_or_else(|| kind.default_port());
+    // Several hosts carry their own ports; `mongodb+srv` has none by its nature.
+    let complete = uri.port.is_some() || uri.hosts.contains(',') || uri.scheme.ends_with("+srv");
+    Address {
+        scheme: uri.scheme.clone(),
+        hosts: if complete { uri.hosts.clone() } else { format!("{}:{port}", uri.hosts) },
+        port,
+        parameters: uri.parameters.clone(),
+    }
+}
+
+/// The scheme of a server's URLs when no `uri` says otherwise.
+#[must_use]
+pub(crate) fn usual_scheme(kind: ServerKind) -> &'static str {
+    match kind {
+        ServerKind::Postgres => "postgres",
+        ServerKind::SqlServer => "sqlserver",
+        ServerKind::MongoDb => "mongodb",
+        ServerKind::Redis => "redis",
+        ServerKind::RabbitMq => "amqp",
+    }
 }
 
 /// Whether the operator itself sets this line of a managed server's configuration.

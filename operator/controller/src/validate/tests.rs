@@ -33,6 +33,10 @@ fn secret(keys: &[&str]) -> SecretFacts {
     SecretFacts { keys: keys.iter().map(|key| (*key).to_owned()).collect(), ..SecretFacts::default() }
 }
 
+fn uri(scheme: &str, hosts: &str, port: Option<u16>, has_user: bool) -> UriFacts {
+    UriFacts { scheme: scheme.into(), hosts: hosts.into(), port, has_user, parameters: String::new() }
+}
+
 fn found(secrets: &[(&str, Option<SecretFacts>)]) -> Dereferenced {
     Dereferenced {
         secrets: secrets.iter().map(|(name, facts)| ((*name).to_owned(), facts.clone())).collect(),
@@ -175,13 +179,15 @@ fn a_missing_secret_or_key_is_told_with_its_field() {
 #[test]
 fn an_external_server_of_mongodbs_protocol_may_know_no_accounts() {
     let external = with(json!({"servers": {"mongodb": {"external": {"secretRef": "ferret"}}}}));
-    let facts = SecretFacts {
-        uri: Some(Ok(UriFacts { host: "ferretdb".into(), port: None, has_user: false })),
-        ..secret(&["uri"])
-    };
+    let facts = SecretFacts { uri: Some(Ok(uri("mongodb", "ferretdb", None, false))), ..secret(&["uri"]) };
     let platform = validate(&external, &found(&[("ferret", Some(facts))]), &Defaults::default()).unwrap();
     let expected = ExternalServer {
-        accounts: ExternalAccounts::Open { host: "ferretdb".into() },
+        accounts: ExternalAccounts::Open(Address {
+            scheme: "mongodb".into(),
+            hosts: "ferretdb:27017".into(),
+            port: 27017,
+            parameters: String::new(),
+        }),
         egress: Vec::new(),
         port: 27017,
     };
@@ -194,10 +200,8 @@ fn finished_accounts_are_needed_for_exactly_those_who_use_the_server() {
     let external = with(json!({"servers": {"mongodb": {"external": {
         "provisioning": "None", "serviceSecrets": secrets,
     }}}}));
-    let facts = SecretFacts {
-        uri: Some(Ok(UriFacts { host: "m".into(), port: Some(27018), has_user: true })),
-        ..secret(&["uri"])
-    };
+    let facts =
+        SecretFacts { uri: Some(Ok(uri("mongodb", "m:27018", Some(27018), true))), ..secret(&["uri"]) };
     let field = "spec.servers.mongodb.external.serviceSecrets";
     assert_eq!(
         rejects(&external, &found(&[("catalog-db", Some(facts)), ("order-db", None)])),
