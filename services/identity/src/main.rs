@@ -1,3 +1,7 @@
-//! The OpenID Connect provider.
+//! The identity service's binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    platform_service::main::<identity::Identity>()
+}

@@ -15,6 +15,8 @@ pub mod mongodb;
 pub mod postgres;
 #[cfg(feature = "redis")]
 pub mod redis;
+#[cfg(feature = "sqlserver")]
+pub mod sqlserver;
 
 pub use clock::now;
 pub use component::{Component, Runtime, StartError};

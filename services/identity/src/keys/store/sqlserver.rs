@@ -1,0 +1,83 @@
+//! Signing keys in SQL Server.
+
+use async_trait::async_trait;
+use platform_service::sqlserver::{Pool, SqlServerError, utc};
+use tiberius::Row;
+use time::{OffsetDateTime, PrimitiveDateTime};
+
+use super::{KeyStore, StoreError};
+use crate::keys::domain::StoredKey;
+use crate::keys::keyring::Sealed;
+
+/// Signing keys in SQL Server.
+pub(crate) struct SqlServerKeys(Pool);
+
+impl SqlServerKeys {
+    pub(crate) fn new(pool: Pool) -> Self {
+        Self(pool)
+    }
+}
+
+impl From<SqlServerError> for StoreError {
+    fn from(error: SqlServerError) -> Self {
+        Self::Database(Box::new(error))
+    }
+}
+
+#[async_trait]
+impl KeyStore for SqlServerKeys {
+    async fn all(&self) -> Result<Vec<StoredKey>, StoreError> {
+        let mut connection = self.0.get().await.map_err(SqlServerError::from)?;
+        let sql = "SELECT kid, generation, public_key, private_key, kek_id,
+                          created_at, published_at, not_before, retired_at
+                   FROM signing_keys ORDER BY generation";
+        connection.query(sql, &[]).await?.iter().map(|row| read(row).ok_or(UNREADABLE)).collect()
+    }
+
+    async fn insert(&self, key: &StoredKey) -> Result<bool, StoreError> {
+        let mut connection = self.0.get().await.map_err(SqlServerError::from)?;
+        let inserted = connection
+            .execute(
+                "INSERT INTO signing_keys (kid, generation, algorithm, public_key, private_key, kek_id,
+                                           created_at, published_at, not_before, retired_at)
+                 VALUES (@P1, @P2, 'ES256', @P3, @P4, @P5, @P6, @P7, @P8, @P9)",
+                &[
+                    &key.kid.as_str(),
+                    &key.generation,
+                    &key.public_key.as_slice(),
+                    &key.private_key.bytes.as_slice(),
+                    &key.private_key.kek_id.as_str(),
+                    &utc(key.created_at),
+                    &utc(key.published_at),
+                    &utc(key.not_before),
+                    &key.retired_at.map(utc),
+                ],
+            )
+            .await;
+        match inserted {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_duplicate() => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+const UNREADABLE: StoreError = StoreError::Corrupt("a column has another type or is empty");
+
+fn read(row: &Row) -> Option<StoredKey> {
+    let text = |column| row.try_get::<&str, _>(column).ok().flatten().map(str::to_owned);
+    let bytes = |column| row.try_get::<&[u8], _>(column).ok().flatten().map(<[u8]>::to_vec);
+    let instant = |column| -> Option<OffsetDateTime> {
+        row.try_get::<PrimitiveDateTime, _>(column).ok().flatten().map(PrimitiveDateTime::assume_utc)
+    };
+    Some(StoredKey {
+        kid: text("kid")?,
+        generation: row.try_get("generation").ok()??,
+        public_key: bytes("public_key")?,
+        private_key: Sealed { kek_id: text("kek_id")?, bytes: bytes("private_key")? },
+        created_at: instant("created_at")?,
+        published_at: instant("published_at")?,
+        not_before: instant("not_before")?,
+        retired_at: instant("retired_at"),
+    })
+}

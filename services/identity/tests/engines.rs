@@ -1,0 +1,204 @@
+//! Identity over HTTP on every engine that there is: the same tests for PostgreSQL, always, and for SQL Server
+//! where SQLSERVER_URL names one. A harness of its own lists only what can run, so that a test which did not
+//! run is never counted as passed.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use identity::Identity;
+use libtest_mimic::{Arguments, Trial};
+use platform_service::{TestComponent, spawn_for_test};
+use platform_testkit::{Api, Binary, Postgres, SqlServer, eventually, secret_file};
+use serde_json::Value;
+use tempfile::NamedTempFile;
+
+const KEYRING: &str = r#"{"current":"2026","keys":{"2026":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"}}"#;
+/// Another key under the same id.
+const WRONG_KEY: &str = r#"{"current":"2026","keys":{"2026":"AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI"}}"#;
+/// Another id.
+const FOREIGN: &str = r#"{"current":"2027","keys":{"2027":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"}}"#;
+
+#[derive(Clone, Copy)]
+enum Engine {
+    Postgres,
+    SqlServer,
+}
+
+impl Engine {
+    fn setting(self) -> &'static str {
+        match self {
+            Self::Postgres => "postgres",
+            Self::SqlServer => "sqlserver",
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let mut engines = vec![Engine::Postgres];
+    if std::env::var_os("SQLSERVER_URL").is_some_and(|url| !url.is_empty()) {
+        engines.push(Engine::SqlServer);
+    }
+    libtest_mimic::run(&arguments, engines.into_iter().flat_map(suite).collect()).exit_code()
+}
+
+macro_rules! suite {
+    ($($name:ident),* $(,)?) => {
+        fn suite(engine: Engine) -> Vec<Trial> {
+            vec![$(Trial::test(format!("{}::{}", engine.setting(), stringify!($name)), move || {
+                tokio::runtime::Runtime::new()?.block_on($name(engine));
+                Ok(())
+            })),*]
+        }
+    };
+}
+
+suite![
+    however_many_replicas_start_there_is_one_key,
+    a_restart_keeps_the_key,
+    a_keyring_that_does_not_fit_makes_it_not_ready_and_never_a_new_key,
+    migrations_may_run_twice_and_at_the_same_time,
+    discovery_names_what_is_served_and_nothing_else,
+];
+
+enum Database {
+    Postgres(Postgres),
+    SqlServer(SqlServer),
+}
+
+struct Store {
+    _database: Database,
+    engine: Engine,
+    url: NamedTempFile,
+    keyring: NamedTempFile,
+}
+
+impl Store {
+    async fn empty(engine: Engine) -> Self {
+        let database = match engine {
+            Engine::Postgres => Database::Postgres(Postgres::database().await),
+            Engine::SqlServer => {
+                Database::SqlServer(SqlServer::database().await.expect("SQLSERVER_URL is set"))
+            }
+        };
+        let url = match &database {
+            Database::Postgres(database) => database.url().to_owned(),
+            // A test server has a certificate of its own making.
+            Database::SqlServer(database) => format!("{}?trustServerCertificate=true", database.url()),
+        };
+        Self { engine, url: secret_file(&url), keyring: secret_file(KEYRING), _database: database }
+    }
+
+    async fn migrated(engine: Engine) -> Self {
+        let store = Self::empty(engine).await;
+        store.binary().succeeds(&["migrate"]).await;
+        store
+    }
+
+    fn settings(&self) -> [(&str, &str); 3] {
+        [
+            ("DATABASE_ENGINE", self.engine.setting()),
+            ("DATABASE_URL_FILE", self.url.path().to_str().unwrap()),
+            ("KEYRING_FILE", self.keyring.path().to_str().unwrap()),
+        ]
+    }
+
+    fn binary(&self) -> Binary {
+        let binary = Binary::new(env!("CARGO_BIN_EXE_identity"));
+        self.settings().iter().fold(binary, |binary, (key, value)| binary.env(key, value))
+    }
+
+    async fn replica(&self) -> TestComponent {
+        spawn_for_test::<Identity>(&self.settings()).await.unwrap()
+    }
+}
+
+async fn ready(replica: &TestComponent) {
+    let admin = Api::new(replica.admin_url(""));
+    eventually(Duration::from_secs(10), || async { admin.get("/readyz").await.status == 200 }).await;
+}
+
+async fn keys(replica: &TestComponent) -> Value {
+    Api::new(replica.url("")).get("/identity/jwks").await.expect(200).json()
+}
+
+async fn however_many_replicas_start_there_is_one_key(engine: Engine) {
+    let store = Store::migrated(engine).await;
+    let (one, two, three) = tokio::join!(store.replica(), store.replica(), store.replica());
+    for replica in [&one, &two, &three] {
+        ready(replica).await;
+    }
+    let set = keys(&one).await;
+    assert_eq!(set["keys"].as_array().unwrap().len(), 1);
+    let key = &set["keys"][0];
+    for (member, value) in [("kty", "EC"), ("crv", "P-256"), ("use", "sig"), ("alg", "ES256")] {
+        assert_eq!(key[member], value, "{key}");
+    }
+    assert!(key.get("d").is_none(), "a private key is published");
+    assert_eq!(keys(&two).await, set);
+    assert_eq!(keys(&three).await, set);
+}
+
+async fn a_restart_keeps_the_key(engine: Engine) {
+    let store = Store::migrated(engine).await;
+    let first = store.replica().await;
+    ready(&first).await;
+    let set = keys(&first).await;
+    first.stop().await.unwrap();
+    let second = store.replica().await;
+    ready(&second).await;
+    assert_eq!(keys(&second).await, set);
+}
+
+async fn a_keyring_that_does_not_fit_makes_it_not_ready_and_never_a_new_key(engine: Engine) {
+    let store = Store::migrated(engine).await;
+    let first = store.replica().await;
+    ready(&first).await;
+    let set = keys(&first).await;
+    first.stop().await.unwrap();
+
+    for (keyring, reason) in [(WRONG_KEY, "does not open it"), (FOREIGN, "not in the keyring")] {
+        std::fs::write(store.keyring.path(), keyring).unwrap();
+        let replica = store.replica().await;
+        let admin = Api::new(replica.admin_url(""));
+        let told = || async {
+            let answer = admin.get("/readyz").await;
+            answer.status == 503 && answer.text().contains(reason)
+        };
+        eventually(Duration::from_secs(10), told).await;
+        assert_eq!(keys(&replica).await, set, "tokens that were signed before can be checked");
+        assert!(!admin.get("/readyz").await.text().contains("AQEBAQEB"), "a key is shown");
+
+        std::fs::write(store.keyring.path(), KEYRING).unwrap();
+        ready(&replica).await;
+        assert_eq!(keys(&replica).await, set);
+        replica.stop().await.unwrap();
+    }
+}
+
+async fn migrations_may_run_twice_and_at_the_same_time(engine: Engine) {
+    let store = Store::empty(engine).await;
+    let binary = store.binary();
+    tokio::join!(binary.succeeds(&["migrate"]), binary.succeeds(&["migrate"]), binary.succeeds(&["migrate"]));
+    binary.succeeds(&["migrate"]).await;
+}
+
+async fn discovery_names_what_is_served_and_nothing_else(engine: Engine) {
+    let store = Store::migrated(engine).await;
+    let replica = store.replica().await;
+    ready(&replica).await;
+    let api = Api::new(replica.url(""));
+    let openid: Value = api.get("/identity/.well-known/openid-configuration").await.expect(200).json();
+    let oauth: Value = api.get("/.well-known/oauth-authorization-server/identity").await.expect(200).json();
+    assert_eq!(openid, oauth);
+    assert_eq!(openid["issuer"], "http://localhost:8080/identity");
+    assert_eq!(openid["jwks_uri"], "http://localhost:8080/identity/jwks");
+    for (member, value) in openid.as_object().unwrap() {
+        // Whatever is named is there.
+        if member.ends_with("_endpoint") || member == "jwks_uri" {
+            let path = value.as_str().unwrap().strip_prefix("http://localhost:8080").unwrap();
+            api.get(path).await.assert_status(200);
+        }
+    }
+    api.get("/identity/nothing").await.problem(404, "not-found");
+}
