@@ -1,3 +1,7 @@
-//! Baskets.
+//! The basket service's binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    platform_service::main::<basket::Basket>()
+}

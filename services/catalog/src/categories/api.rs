@@ -70,7 +70,7 @@ impl From<&Category> for CategoryDocument {
 
 /// Makes a category. With an `Idempotency-Key` the same request makes it once.
 #[utoipa::path(
-    post, path = "/v1/categories", tag = "categories", request_body = CategoryName,
+    post, path = "/v1/categories", operation_id = "create_category", tag = "categories", request_body = CategoryName,
     params(("Idempotency-Key" = Option<String>, Header, description = "Such as a new UUID")),
     responses(
         (status = 201, description = "Made; `Location` names it", body = CategoryDocument),
@@ -101,7 +101,7 @@ async fn create(
 
 /// Lists the categories.
 #[utoipa::path(
-    get, path = "/v1/categories", tag = "categories", params(PageQuery),
+    get, path = "/v1/categories", operation_id = "list_categories", tag = "categories", params(PageQuery),
     responses((status = 200, body = Page<CategoryDocument>)),
 )]
 async fn list(
@@ -117,7 +117,7 @@ async fn list(
 
 /// Shows a category.
 #[utoipa::path(
-    get, path = "/v1/categories/{id}", tag = "categories", params(("id" = Uuid, Path)),
+    get, path = "/v1/categories/{id}", operation_id = "find_category", tag = "categories", params(("id" = Uuid, Path)),
     responses((status = 200, body = CategoryDocument), (status = 404, description = "No such category")),
 )]
 async fn find(
@@ -130,7 +130,7 @@ async fn find(
 
 /// Renames a category.
 #[utoipa::path(
-    patch, path = "/v1/categories/{id}", tag = "categories", request_body = CategoryName,
+    patch, path = "/v1/categories/{id}", operation_id = "rename_category", tag = "categories", request_body = CategoryName,
     params(("id" = Uuid, Path), ("If-Match" = String, Header, description = "The `ETag` that was read")),
     responses(
         (status = 200, description = "Renamed", body = CategoryDocument),

@@ -160,7 +160,7 @@ impl From<&Course> for CourseDocument {
 
 /// Makes a course of the caller's and publishes it. With an `Idempotency-Key` the same request makes it once.
 #[utoipa::path(
-    post, path = "/v1/courses", tag = "courses", request_body = NewCourse,
+    post, path = "/v1/courses", operation_id = "create_course", tag = "courses", request_body = NewCourse,
     params(("Idempotency-Key" = Option<String>, Header, description = "Such as a new UUID")),
     responses(
         (status = 201, description = "Made; `Location` names it", body = CourseDocument),
@@ -244,7 +244,7 @@ impl CourseQuery {
 
 /// Lists published courses, newest first.
 #[utoipa::path(
-    get, path = "/v1/courses", tag = "courses", params(CourseQuery),
+    get, path = "/v1/courses", operation_id = "list_courses", tag = "courses", params(CourseQuery),
     responses((status = 200, body = Page<CardDocument>)),
 )]
 async fn list(
@@ -261,7 +261,7 @@ async fn list(
 
 /// Shows a published course; its owner also sees it in any other status.
 #[utoipa::path(
-    get, path = "/v1/courses/{id}", tag = "courses", params(("id" = Uuid, Path)),
+    get, path = "/v1/courses/{id}", operation_id = "find_course", tag = "courses", params(("id" = Uuid, Path)),
     responses((status = 200, body = CourseDocument), (status = 404, description = "No such course")),
 )]
 async fn find(
@@ -278,7 +278,7 @@ async fn find(
 
 /// Renames one of the caller's courses. Baskets that hold it follow.
 #[utoipa::path(
-    patch, path = "/v1/courses/{id}", tag = "courses", request_body = NewName,
+    patch, path = "/v1/courses/{id}", operation_id = "rename_course", tag = "courses", request_body = NewName,
     params(("id" = Uuid, Path), ("If-Match" = String, Header, description = "The `ETag` that was read")),
     responses(
         (status = 200, description = "Renamed", body = CourseDocument),

@@ -32,7 +32,7 @@ struct Quote {
 
 /// Quotes a course. For other services: the gateway does not open this path.
 #[utoipa::path(
-    get, path = "/internal/v1/courses/{id}/quote", tag = "internal", params(("id" = Uuid, Path)),
+    get, path = "/internal/v1/courses/{id}/quote", operation_id = "quote_course", tag = "internal", params(("id" = Uuid, Path)),
     responses((status = 200, body = Quote), (status = 404, description = "No such course")),
 )]
 async fn quote(

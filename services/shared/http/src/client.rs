@@ -144,7 +144,9 @@ impl PeerClient {
                 return self.check(answer).await;
             }
             let longest = FIRST_PAUSE * 2_u32.pow(attempt - 1);
-            tokio::time::sleep(longest.mul_f64(rand::rng().random_range(0.5..1.0))).await;
+            // Drawn before the wait: the generator is of this thread, the future may go on in another.
+            let pause = longest.mul_f64(rand::rng().random_range(0.5..1.0));
+            tokio::time::sleep(pause).await;
             attempt += 1;
         }
     }

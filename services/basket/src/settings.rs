@@ -1,0 +1,39 @@
+//! What the basket service can be told.
+
+use std::time::Duration;
+
+use platform_config::{UrlFile, base_url};
+use platform_service::CommonSettings;
+use platform_service::redis::RedisSettings;
+use url::Url;
+
+/// Settings of the basket service.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Settings {
+    /// What every component is told.
+    #[command(flatten)]
+    pub common: CommonSettings,
+
+    /// The service's own store.
+    #[command(flatten)]
+    pub redis: RedisSettings,
+
+    /// File with the broker's URL, amqp://user:password@host:5672/vhost.
+    #[arg(long, env)]
+    pub amqp_url_file: UrlFile,
+
+    /// Base address of the catalog, which says what courses are called and what they cost.
+    #[arg(long, env, value_parser = base_url)]
+    pub catalog_url: Url,
+
+    /// Days that a basket is kept after its last change.
+    #[arg(long, env, default_value_t = 90, value_parser = clap::value_parser!(u16).range(1..=730))]
+    pub basket_days: u16,
+}
+
+impl Settings {
+    /// How long a basket is kept after its last change.
+    pub(crate) fn basket_lifetime(&self) -> Duration {
+        Duration::from_secs(u64::from(self.basket_days) * 24 * 60 * 60)
+    }
+}
