@@ -6,7 +6,7 @@ mod kind;
 mod pods;
 mod watch;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use facts::{
@@ -15,7 +15,7 @@ pub use facts::{
 };
 pub use kind::Kind;
 pub use pods::{PodFacts, PodProblem};
-pub use watch::{Watches, served_kinds};
+pub use watch::Watches;
 
 /// A platform by its place.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -92,7 +92,7 @@ impl Children {
     pub fn keep_only(
         &self,
         kind: Kind,
-        listed: &std::collections::HashSet<(PlatformKey, String)>,
+        listed: &HashSet<(PlatformKey, String)>,
     ) -> Vec<PlatformKey> {
         let mut touched = Vec::new();
         let mut families = self.lock();

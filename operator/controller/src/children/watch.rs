@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use futures::StreamExt;
-use kube::api::{Api, ListParams};
+use kube::api::Api;
 use kube::core::DynamicObject;
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, watcher as watch};
@@ -21,42 +21,18 @@ pub struct Watches {
     listed: Vec<signal::Receiver<bool>>,
 }
 
-/// The kinds that this cluster serves: all built-in ones, and the others where they are installed.
-/// A watch on a kind that isn't there would be retried for ever.
-pub async fn served_kinds(client: &Client) -> Vec<Kind> {
-    let mut served = Vec::new();
-    for kind in Kind::ALL {
-        if kind.is_built_in() || is_served(client, kind).await {
-            served.push(kind);
-        }
-    }
-    served
-}
-
-async fn is_served(client: &Client, kind: Kind) -> bool {
-    let api: Api<DynamicObject> = Api::all_with(client.clone(), &kind.resource());
-    match api.list_metadata(&ListParams::default().limit(1)).await {
-        Ok(_) => true,
-        Err(error) => {
-            tracing::debug!(kind = kind.as_str(), %error, "the kind is not served here");
-            false
-        }
-    }
-}
-
 impl Watches {
-    /// Starts watching. Every platform whose children change goes into `queue`. Ends with `stop`.
+    /// Starts watching every kind. Each platform whose children change goes into `queue`. Ends with `stop`.
     #[must_use]
     pub fn start(
         client: &Client,
-        kinds: &[Kind],
         children: &Children,
         queue: &UnboundedSender<PlatformKey>,
         stop: &CancellationToken,
     ) -> Self {
-        let listed = kinds
-            .iter()
-            .map(|&kind| {
+        let listed = Kind::ALL
+            .into_iter()
+            .map(|kind| {
                 let (listed, receiver) = signal::channel(false);
                 let task = Watch { kind, children: children.clone(), queue: queue.clone(), listed };
                 let (client, stop) = (client.clone(), stop.clone());
