@@ -16,6 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::build::build;
+use crate::children::Scope;
 use crate::dereference::Dereferenced;
 use crate::election::{Candidate, Ended, Settings as Election};
 use crate::run::{Operator, operate};
@@ -165,7 +166,12 @@ async fn live(settings: &Settings, metrics_handle: MetricsHandle) -> anyhow::Res
 
     let election =
         Election::new(settings.lease_namespace.clone(), settings.lease_name.clone(), settings.identity());
-    let operator = Operator { client, defaults: settings.defaults(), instance: settings.pod_name.clone() };
+    let operator = Operator {
+        client,
+        defaults: settings.defaults(),
+        scope: Scope::Cluster,
+        instance: settings.pod_name.clone(),
+    };
     let outcome = lead(Candidate::new(lease_client, election), operator, &stop).await;
     readiness.draining();
     admin_stop.cancel();

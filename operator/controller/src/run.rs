@@ -11,11 +11,11 @@ use kube::runtime::watcher::{self, Event};
 use kube::runtime::{
     Config as ApplierConfig, Predicate, PredicateConfig, WatchStreamExt, applier, predicates, watcher as watch,
 };
-use kube::{Api, Client};
+use kube::Client;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::children::{Children, PlatformKey, Watches};
+use crate::children::{Children, PlatformKey, Scope, Watches};
 use crate::events::Announcer;
 use crate::reconcile::{Context, again, reconcile};
 use crate::validate::Defaults;
@@ -34,16 +34,18 @@ pub struct Operator {
     pub client: Client,
     /// Versions and images.
     pub defaults: Defaults,
+    /// The namespaces that it looks after.
+    pub scope: Scope,
     /// The name of this replica in Events.
     pub instance: Option<String>,
 }
 
 /// Watches and makes passes until `stop`; a pass that has begun is finished.
 pub async fn operate(operator: Operator, stop: CancellationToken) {
-    let Operator { client, defaults, instance } = operator;
+    let Operator { client, defaults, scope, instance } = operator;
     let children = Children::default();
     let (queue, mut changed) = mpsc::unbounded_channel::<PlatformKey>();
-    let mut watches = Watches::start(&client, &children, &queue, &stop);
+    let mut watches = Watches::start(&client, &scope, &children, &queue, &stop);
     tokio::select! {
         () = watches.listed() => {}
         () = stop.cancelled() => return,
@@ -55,7 +57,7 @@ pub async fn operate(operator: Operator, stop: CancellationToken) {
     let (store, writer) = reflector::store::<Guarded>();
     let forgetting = Arc::clone(&context);
     let wanted = predicates::generation.combine(predicates::annotations).combine(predicates::finalizers);
-    let platforms = watch(Api::<Guarded>::all(client), watcher::Config::default())
+    let platforms = watch(scope.api::<Guarded>(client, &()), watcher::Config::default())
         .default_backoff()
         .reflect(writer)
         .then(move |event| {

@@ -1,4 +1,4 @@
-//! One watch for each kind, over all namespaces, of objects that carry the operator's label. What it
+//! One watch for each kind, over the operator's namespaces, of objects that carry the operator's label. What it
 //! tells goes into [`Children`]; the platform concerned is queued for a pass.
 
 use std::collections::HashSet;
@@ -16,6 +16,35 @@ use tokio_util::sync::CancellationToken;
 use super::{ChildKey, Children, Kind, PlatformKey, seen};
 use crate::labels;
 
+/// Which namespaces the operator looks after.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All of them.
+    Cluster,
+    /// This one only.
+    Namespace(String),
+}
+
+impl Scope {
+    /// The interface to resources of a type within the scope.
+    pub(crate) fn api<K>(&self, client: Client, dynamic: &K::DynamicType) -> Api<K>
+    where
+        K: kube::Resource<Scope = kube::core::NamespaceResourceScope>,
+    {
+        match self {
+            Self::Cluster => Api::all_with(client, dynamic),
+            Self::Namespace(namespace) => Api::namespaced_with(client, namespace, dynamic),
+        }
+    }
+
+    fn dynamic(&self, client: Client, kind: Kind) -> Api<DynamicObject> {
+        match self {
+            Self::Cluster => Api::all_with(client, &kind.resource()),
+            Self::Namespace(namespace) => Api::namespaced_with(client, namespace, &kind.resource()),
+        }
+    }
+}
+
 /// The watches of all kinds.
 pub struct Watches {
     listed: Vec<signal::Receiver<bool>>,
@@ -26,6 +55,7 @@ impl Watches {
     #[must_use]
     pub fn start(
         client: &Client,
+        scope: &Scope,
         children: &Children,
         queue: &UnboundedSender<PlatformKey>,
         stop: &CancellationToken,
@@ -35,11 +65,11 @@ impl Watches {
             .map(|kind| {
                 let (listed, receiver) = signal::channel(false);
                 let task = Watch { kind, children: children.clone(), queue: queue.clone(), listed };
-                let (client, stop) = (client.clone(), stop.clone());
+                let (api, stop) = (scope.dynamic(client.clone(), kind), stop.clone());
                 tokio::spawn(async move {
                     tokio::select! {
                         () = stop.cancelled() => {}
-                        () = task.run(client) => {}
+                        () = task.run(api) => {}
                     }
                 });
                 receiver
@@ -67,8 +97,7 @@ struct Watch {
 }
 
 impl Watch {
-    async fn run(self, client: Client) {
-        let api: Api<DynamicObject> = Api::all_with(client, &self.kind.resource());
+    async fn run(self, api: Api<DynamicObject>) {
         let config = watcher::Config::default().labels(&labels::selector());
         let mut events = watch(api, config).default_backoff().boxed();
         let mut listing = HashSet::new();
@@ -100,7 +129,7 @@ impl Watch {
     fn put(&self, object: &DynamicObject) {
         let Some(platform) = self.platform(object) else { return };
         let child = ChildKey { kind: self.kind, name: object.name_any() };
-        if self.children.put(&platform, child, seen(self.kind, object)) {
+        if self.children.put(&platform, &child, seen(self.kind, object)) {
             self.enqueue(platform);
         }
     }
