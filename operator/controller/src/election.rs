@@ -235,7 +235,8 @@ impl Leadership {
             spec.holder_identity = None;
             spec.renew_time = Some(MicroTime(Timestamp::now()));
         }
-        let put = candidate.api.replace(&candidate.settings.name, &PostParams::default(), &self.lease);
+        let params = PostParams::default();
+        let put = candidate.api.replace(&candidate.settings.name, &params, &self.lease);
         match tokio::time::timeout(candidate.settings.period, put).await {
             Ok(Ok(_)) => tracing::info!("the lease is given back"),
             Ok(Err(error)) => tracing::warn!(%error, "the lease could not be given back; it will expire"),

@@ -1,3 +1,7 @@
-//! The operator: dereference, validate, build, apply, status.
+//! `courseplatform-operator`: turns each `CoursePlatform` into a running platform. See the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    courseplatform_operator::main()
+}

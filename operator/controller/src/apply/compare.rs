@@ -10,7 +10,7 @@ const LIST_KEYS: [&str; 6] = ["name", "uid", "containerPort", "port", "mountPath
 
 /// Whether `live` holds all of `wanted`.
 #[must_use]
-pub fn holds(live: &Value, wanted: &Value) -> bool {
+pub(super) fn holds(live: &Value, wanted: &Value) -> bool {
     match (live, wanted) {
         (_, Value::Null) => true,
         (Value::Object(live), Value::Object(wanted)) => holds_map(live, wanted),

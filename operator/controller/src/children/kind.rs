@@ -19,16 +19,14 @@ pub enum Kind {
     StatefulSet,
     Job,
     Deployment,
-    HorizontalPodAutoscaler,
     Ingress,
-    HttpRoute,
     /// Made by the controllers of Kubernetes; only looked at.
     Pod,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 12] = [
         Self::ServiceAccount,
         Self::Secret,
         Self::ConfigMap,
@@ -39,9 +37,7 @@ impl Kind {
         Self::StatefulSet,
         Self::Job,
         Self::Deployment,
-        Self::HorizontalPodAutoscaler,
         Self::Ingress,
-        Self::HttpRoute,
         Self::Pod,
     ];
 
@@ -58,11 +54,7 @@ impl Kind {
             Self::StatefulSet => ("apps", "v1", "StatefulSet", "statefulsets"),
             Self::Job => ("batch", "v1", "Job", "jobs"),
             Self::Deployment => ("apps", "v1", "Deployment", "deployments"),
-            Self::HorizontalPodAutoscaler => {
-                ("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
-            }
             Self::Ingress => ("networking.k8s.io", "v1", "Ingress", "ingresses"),
-            Self::HttpRoute => ("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes"),
             Self::Pod => ("", "v1", "Pod", "pods"),
         }
     }
@@ -87,12 +79,6 @@ impl Kind {
     pub fn resource(self) -> ApiResource {
         let (group, version, kind, plural) = self.names();
         ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural)
-    }
-
-    /// Whether every supported Kubernetes has it. The others are watched only where they are served.
-    #[must_use]
-    pub const fn is_built_in(self) -> bool {
-        !matches!(self, Self::HttpRoute)
     }
 
     /// Whether objects of the kind may be deleted as orphans. Never what holds data or opens it

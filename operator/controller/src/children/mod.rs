@@ -6,7 +6,7 @@ mod kind;
 mod pods;
 mod watch;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use facts::{
@@ -15,7 +15,7 @@ pub use facts::{
 };
 pub use kind::Kind;
 pub use pods::{PodFacts, PodProblem};
-pub use watch::{Watches, served_kinds};
+pub use watch::{Scope, Watches};
 
 /// A platform by its place.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -65,11 +65,11 @@ impl Children {
 
     /// Takes over what a watch or a write of ours has told. True when it changes what is known,
     /// not counting a mere new version.
-    pub fn put(&self, platform: &PlatformKey, child: ChildKey, seen: Seen) -> bool {
+    pub fn put(&self, platform: &PlatformKey, child: &ChildKey, seen: Seen) -> bool {
         let mut families = self.lock();
         let family = families.entry(platform.clone()).or_default();
         let before = family.insert(child.clone(), seen);
-        match (before, family.get(&child)) {
+        match (before, family.get(child)) {
             (Some(before), Some(now)) => {
                 Seen { resource_version: now.resource_version.clone(), ..before } != *now
             }
@@ -92,7 +92,7 @@ impl Children {
     pub fn keep_only(
         &self,
         kind: Kind,
-        listed: &std::collections::HashSet<(PlatformKey, String)>,
+        listed: &HashSet<(PlatformKey, String)>,
     ) -> Vec<PlatformKey> {
         let mut touched = Vec::new();
         let mut families = self.lock();

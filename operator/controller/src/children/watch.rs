@@ -1,10 +1,10 @@
-//! One watch for each kind, over all namespaces, of objects that carry the operator's label. What it
+//! One watch for each kind, over the operator's namespaces, of objects that carry the operator's label. What it
 //! tells goes into [`Children`]; the platform concerned is queued for a pass.
 
 use std::collections::HashSet;
 
 use futures::StreamExt;
-use kube::api::{Api, ListParams};
+use kube::api::Api;
 use kube::core::DynamicObject;
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, watcher as watch};
@@ -16,54 +16,60 @@ use tokio_util::sync::CancellationToken;
 use super::{ChildKey, Children, Kind, PlatformKey, seen};
 use crate::labels;
 
+/// Which namespaces the operator looks after.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All of them.
+    Cluster,
+    /// This one only.
+    Namespace(String),
+}
+
+impl Scope {
+    /// The interface to resources of a type within the scope.
+    pub(crate) fn api<K>(&self, client: Client, dynamic: &K::DynamicType) -> Api<K>
+    where
+        K: kube::Resource<Scope = kube::core::NamespaceResourceScope>,
+    {
+        match self {
+            Self::Cluster => Api::all_with(client, dynamic),
+            Self::Namespace(namespace) => Api::namespaced_with(client, namespace, dynamic),
+        }
+    }
+
+    fn dynamic(&self, client: Client, kind: Kind) -> Api<DynamicObject> {
+        match self {
+            Self::Cluster => Api::all_with(client, &kind.resource()),
+            Self::Namespace(namespace) => Api::namespaced_with(client, namespace, &kind.resource()),
+        }
+    }
+}
+
 /// The watches of all kinds.
 pub struct Watches {
     listed: Vec<signal::Receiver<bool>>,
 }
 
-/// The kinds that this cluster serves: all built-in ones, and the others where they are installed.
-/// A watch on a kind that isn't there would be retried for ever.
-pub async fn served_kinds(client: &Client) -> Vec<Kind> {
-    let mut served = Vec::new();
-    for kind in Kind::ALL {
-        if kind.is_built_in() || is_served(client, kind).await {
-            served.push(kind);
-        }
-    }
-    served
-}
-
-async fn is_served(client: &Client, kind: Kind) -> bool {
-    let api: Api<DynamicObject> = Api::all_with(client.clone(), &kind.resource());
-    match api.list_metadata(&ListParams::default().limit(1)).await {
-        Ok(_) => true,
-        Err(error) => {
-            tracing::debug!(kind = kind.as_str(), %error, "the kind is not served here");
-            false
-        }
-    }
-}
-
 impl Watches {
-    /// Starts watching. Every platform whose children change goes into `queue`. Ends with `stop`.
+    /// Starts watching every kind. Each platform whose children change goes into `queue`. Ends with `stop`.
     #[must_use]
     pub fn start(
         client: &Client,
-        kinds: &[Kind],
+        scope: &Scope,
         children: &Children,
         queue: &UnboundedSender<PlatformKey>,
         stop: &CancellationToken,
     ) -> Self {
-        let listed = kinds
-            .iter()
-            .map(|&kind| {
+        let listed = Kind::ALL
+            .into_iter()
+            .map(|kind| {
                 let (listed, receiver) = signal::channel(false);
                 let task = Watch { kind, children: children.clone(), queue: queue.clone(), listed };
-                let (client, stop) = (client.clone(), stop.clone());
+                let (api, stop) = (scope.dynamic(client.clone(), kind), stop.clone());
                 tokio::spawn(async move {
                     tokio::select! {
                         () = stop.cancelled() => {}
-                        () = task.run(client) => {}
+                        () = task.run(api) => {}
                     }
                 });
                 receiver
@@ -91,8 +97,7 @@ struct Watch {
 }
 
 impl Watch {
-    async fn run(self, client: Client) {
-        let api: Api<DynamicObject> = Api::all_with(client, &self.kind.resource());
+    async fn run(self, api: Api<DynamicObject>) {
         let config = watcher::Config::default().labels(&labels::selector());
         let mut events = watch(api, config).default_backoff().boxed();
         let mut listing = HashSet::new();
@@ -124,7 +129,7 @@ impl Watch {
     fn put(&self, object: &DynamicObject) {
         let Some(platform) = self.platform(object) else { return };
         let child = ChildKey { kind: self.kind, name: object.name_any() };
-        if self.children.put(&platform, child, seen(self.kind, object)) {
+        if self.children.put(&platform, &child, seen(self.kind, object)) {
             self.enqueue(platform);
         }
     }

@@ -1,0 +1,409 @@
+//! One pass over one platform: dereference → validate → build → apply → status. A pass decides by what is
+//! true now and can be repeated at any time; what it couldn't do, the next one does.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use courseplatform_api::{CoursePlatform, CoursePlatformStatus, VersionStatus};
+use k8s_openapi::jiff::Timestamp;
+use kube::core::DeserializeGuard;
+use kube::runtime::controller::Action;
+use kube::{Client, Resource, ResourceExt};
+
+use crate::apply::{Applier, ApplyError, Change, Memory, Orphan, Owner, complete};
+use crate::build::{Part, Plan, build};
+use crate::children::{ChildKey, Children, Kind, PlatformKey};
+use crate::dereference::dereference;
+use crate::events::{self, Announcer};
+use crate::graph::{Node, Progress};
+use crate::status::{self, Failure, Findings, Stamp};
+use crate::validate::{Defaults, Fault, Invalid, ValidatedPlatform, validate};
+use crate::{labels, metrics};
+
+mod publish;
+
+use publish::{Known, malformed};
+
+/// A pass that takes longer has lost its server; the next one starts from what is true then.
+const PASS_LIMIT: Duration = Duration::from_secs(120);
+/// How often a platform is looked at without a reason, give or take a tenth.
+const QUIET: Duration = Duration::from_mins(10);
+/// Secrets that people make carry no label of ours, so no watch tells when a missing one has come; nor
+/// when a stranger's object has gone.
+const WAITING_FOR_A_PERSON: Duration = Duration::from_secs(15);
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_mins(2);
+
+/// Why a pass has to be repeated.
+#[derive(Debug, thiserror::Error)]
+pub enum PassError {
+    /// The API server couldn't be asked or failed.
+    #[error("the API server: {0}")]
+    Api(#[from] Box<kube::Error>),
+    /// Objects could not be applied for reasons that may pass.
+    #[error("{count} objects could not be applied, first {first}")]
+    Apply {
+        /// How many.
+        count: usize,
+        /// The first one.
+        first: ApplyError,
+    },
+    /// It took too long.
+    #[error("the pass took longer than {} s", PASS_LIMIT.as_secs())]
+    TooLong,
+    /// It ended in a bug.
+    #[error("the pass ended unexpectedly: {0}")]
+    Broken(tokio::task::JoinError),
+}
+
+impl PassError {
+    const fn reason(&self) -> &'static str {
+        match self {
+            Self::Api(_) => "Api",
+            Self::Apply { first, .. } => first.reason(),
+            Self::TooLong => "Timeout",
+            Self::Broken(_) => "Bug",
+        }
+    }
+}
+
+/// What all passes share.
+pub struct Context {
+    client: Client,
+    children: Children,
+    announcer: Announcer,
+    defaults: Defaults,
+    platforms: Mutex<HashMap<PlatformKey, Arc<tokio::sync::Mutex<State>>>>,
+}
+
+/// What is kept of a platform between passes.
+#[derive(Debug, Default)]
+struct State {
+    /// Which platform of this name it is about.
+    uid: String,
+    memory: Memory,
+    known: Known,
+    /// Passes that failed in a row.
+    failures: u32,
+}
+
+impl Context {
+    /// A context for passes that read `children`.
+    #[must_use]
+    pub fn new(client: Client, children: Children, announcer: Announcer, defaults: Defaults) -> Self {
+        Self { client, children, announcer, defaults, platforms: Mutex::default() }
+    }
+
+    fn state(&self, key: &PlatformKey) -> Arc<tokio::sync::Mutex<State>> {
+        let mut platforms = self.platforms.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(platforms.entry(key.clone()).or_default())
+    }
+
+    /// Forgets a platform that was deleted, and tells what stays of it.
+    pub async fn forget(&self, platform: &DeserializeGuard<CoursePlatform>) {
+        let key = key_of(platform);
+        self.platforms.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+        metrics::platform(metrics::Of { namespace: &key.namespace, name: &key.name }, false, false);
+        let uid = platform.meta().uid.clone();
+        let kept: Vec<String> = self
+            .children
+            .family(&key)
+            .iter()
+            .filter(|(_, seen)| seen.retained_by.is_some() && seen.retained_by == uid)
+            .map(|(child, _)| child.to_string())
+            .collect();
+        tracing::info!(platform = %key, kept = kept.len(), "the platform was deleted");
+        if let (Ok(platform), false) = (&platform.0, kept.is_empty()) {
+            let news = vec![events::data_retained(&kept)];
+            self.announcer.publish(&platform.object_ref(&()), news).await;
+        }
+    }
+}
+
+fn key_of(platform: &DeserializeGuard<CoursePlatform>) -> PlatformKey {
+    PlatformKey { namespace: platform.namespace().unwrap_or_default(), name: platform.name_any() }
+}
+
+/// One pass, limited in time; a bug in it ends the pass and not the program.
+///
+/// # Errors
+/// When it has to be repeated soon; [`again`] says when.
+pub async fn reconcile(
+    platform: Arc<DeserializeGuard<CoursePlatform>>,
+    context: Arc<Context>,
+) -> Result<Action, PassError> {
+    let started = Instant::now();
+    let state = context.state(&key_of(&platform));
+    let pass = tokio::spawn(async move {
+        let mut state = state.lock().await;
+        let outcome = match tokio::time::timeout(PASS_LIMIT, pass(&platform, &context, &mut state)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(PassError::TooLong),
+        };
+        state.failures = if outcome.is_ok() { 0 } else { state.failures.saturating_add(1) };
+        outcome
+    });
+    let outcome = pass.await.unwrap_or_else(|error| Err(PassError::Broken(error)));
+    metrics::reconciled(started.elapsed());
+    outcome
+}
+
+/// What follows a failed pass: another one, later each time.
+pub(crate) fn again(
+    platform: &DeserializeGuard<CoursePlatform>,
+    error: &PassError,
+    context: &Context,
+) -> Action {
+    let key = key_of(platform);
+    metrics::reconcile_failed(error.reason());
+    // Nobody holds the lock now: the pass is over, and the next one hasn't begun.
+    let failures = context.state(&key).try_lock().map_or(1, |state| state.failures);
+    let pause = FIRST_PAUSE.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(LONGEST_PAUSE);
+    tracing::warn!(platform = %key, %error, failures, ?pause, "the pass failed");
+    Action::requeue(jittered(pause))
+}
+
+/// The duration, up to a tenth longer or shorter, so that platforms don't stay in step.
+fn jittered(duration: Duration) -> Duration {
+    duration.mul_f64(rand::random_range(0.9..1.1))
+}
+
+async fn pass(
+    platform: &DeserializeGuard<CoursePlatform>,
+    context: &Context,
+    state: &mut State,
+) -> Result<Action, PassError> {
+    let uid = platform.meta().uid.clone().unwrap_or_default();
+    if state.uid != uid {
+        *state = State { uid, ..State::default() };
+    }
+    // Its children go with it; making them anew would only hold that up.
+    if platform.meta().deletion_timestamp.is_some() {
+        return Ok(Action::await_change());
+    }
+    match &platform.0 {
+        Ok(platform) => Pass { platform, context, state, now: Timestamp::now() }.run().await,
+        Err(invalid) => {
+            malformed(context, state, invalid).await?;
+            Ok(Action::await_change())
+        }
+    }
+}
+
+struct Pass<'a> {
+    platform: &'a CoursePlatform,
+    context: &'a Context,
+    state: &'a mut State,
+    now: Timestamp,
+}
+
+impl Pass<'_> {
+    async fn run(mut self) -> Result<Action, PassError> {
+        let before = self.state.known.latest(self.platform);
+        // The cache may be older than what we wrote; the version must never be pinned twice.
+        let mut current = self.platform.clone();
+        current.status = Some(before.clone());
+        let found = dereference(&self.context.client, &current).await.map_err(Box::new)?;
+        match validate(&current, &found, &self.context.defaults) {
+            Ok(valid) => self.bring_about(&valid, before).await,
+            Err(faults) => self.refuse(&faults, before).await,
+        }
+    }
+
+    async fn refuse(
+        &mut self,
+        faults: &[Invalid],
+        before: CoursePlatformStatus,
+    ) -> Result<Action, PassError> {
+        let now = self.now.to_string();
+        let after = status::refused(faults, &before, self.stamp(&now));
+        self.write_status(&before, after, Vec::new()).await?;
+        if faults.iter().any(|fault| fault.fault == Fault::Reference) {
+            return Ok(Action::requeue(jittered(WAITING_FOR_A_PERSON)));
+        }
+        Ok(Action::await_change())
+    }
+
+    async fn bring_about(
+        &mut self,
+        valid: &ValidatedPlatform,
+        before: CoursePlatformStatus,
+    ) -> Result<Action, PassError> {
+        let before = self.pin_version(valid, before).await?;
+        let plan = build(valid);
+        let owner = self.owner();
+        let mut failures = Vec::new();
+        let nodes = nodes(&owner, &plan, &mut failures);
+        let done = if valid.paused {
+            Done::default()
+        } else {
+            self.apply(&owner, &plan, &nodes, &mut failures).await
+        };
+        let family = self.context.children.family(&owner.key);
+        let progress = Progress::of(&nodes, &family, &self.state.memory);
+        let findings = Findings {
+            platform: valid,
+            progress: &progress,
+            family: &family,
+            failures: &failures,
+            before: &before,
+            admin_secret: admin_secret(&plan),
+        };
+        let now = self.now.to_string();
+        let after = status::evaluated(&findings, self.stamp(&now));
+        self.write_status(&before, after, events::of_changes(&done.changes, &done.orphans)).await?;
+        next(failures)
+    }
+
+    fn owner(&self) -> Owner {
+        Owner {
+            key: PlatformKey {
+                namespace: self.platform.namespace().unwrap_or_default(),
+                name: self.platform.name_any(),
+            },
+            uid: self.platform.uid().unwrap_or_default(),
+            retry: self.platform.annotations().get(labels::RETRY_ANNOTATION).cloned(),
+        }
+    }
+
+    fn stamp<'t>(&self, now: &'t str) -> Stamp<'t> {
+        Stamp { generation: self.platform.metadata.generation, now }
+    }
+
+    /// Writes the version that is aimed at into the status before anything of it is made, so that an
+    /// operator of another version that takes over in the middle goes on with it (OPERATOR rule 1).
+    async fn pin_version(
+        &mut self,
+        valid: &ValidatedPlatform,
+        before: CoursePlatformStatus,
+    ) -> Result<CoursePlatformStatus, PassError> {
+        let version = before.version.clone().unwrap_or_default();
+        if version.target.as_ref() == Some(&valid.version) || valid.paused {
+            return Ok(before);
+        }
+        let pinned = CoursePlatformStatus {
+            version: Some(VersionStatus { target: Some(valid.version.clone()), ..version }),
+            ..before
+        };
+        self.state.known.write(&self.context.client, self.platform, pinned.clone()).await?;
+        Ok(pinned)
+    }
+
+    /// Applies what the graph lets through, in the order of the plan: Secrets first, since everything
+    /// mounts them; then the objects as *build* ordered them. One that fails holds up nobody else.
+    async fn apply(
+        &mut self,
+        owner: &Owner,
+        plan: &Plan,
+        nodes: &[Node],
+        failures: &mut Vec<Failure>,
+    ) -> Done {
+        let family = self.context.children.family(&owner.key);
+        let progress = Progress::of(nodes, &family, &self.state.memory);
+        let mut applier = Applier {
+            client: &self.context.client,
+            owner,
+            family: &family,
+            memory: &mut self.state.memory,
+        };
+        let mut done = Done::default();
+        // A volume that is made before the Secret that opens it would look like one whose Secret was lost.
+        let mut without_secret = HashSet::new();
+        for spec in &plan.secrets {
+            match applier.secret(spec).await {
+                Ok(change) => {
+                    done.note(ChildKey { kind: Kind::Secret, name: spec.name.clone() }, change);
+                }
+                Err(error) => {
+                    without_secret.extend(spec.opens.clone());
+                    failures.push(Failure { part: spec.part, error });
+                }
+            }
+        }
+        for node in nodes {
+            let key = &node.complete.key;
+            let locked = key.kind == Kind::PersistentVolumeClaim && without_secret.contains(&key.name);
+            if locked || !progress.waits_for(node).is_empty() {
+                continue;
+            }
+            match applier.object(&node.complete).await {
+                Ok(change) => done.note(key.clone(), change),
+                Err(error) => failures.push(Failure { part: node.part, error }),
+            }
+        }
+        let wanted: BTreeSet<ChildKey> = nodes.iter().map(|node| node.complete.key.clone()).collect();
+        let (orphans, errors) = applier.orphans(&wanted).await;
+        done.orphans = orphans;
+        failures.extend(errors.into_iter().map(|error| Failure { part: Part::Platform, error }));
+        done
+    }
+
+    async fn write_status(
+        &mut self,
+        before: &CoursePlatformStatus,
+        after: CoursePlatformStatus,
+        mut news: Vec<events::News>,
+    ) -> Result<(), PassError> {
+        let (namespace, name) = (self.platform.namespace().unwrap_or_default(), self.platform.name_any());
+        let of = metrics::Of { namespace: &namespace, name: &name };
+        publish::metrics(of, before, &after);
+        news.extend(events::of_status(before, &after));
+        self.state.known.write(&self.context.client, self.platform, after).await?;
+        self.context.announcer.publish(&self.platform.object_ref(&()), news).await;
+        Ok(())
+    }
+}
+
+/// What a pass did.
+#[derive(Debug, Default)]
+struct Done {
+    changes: Vec<(ChildKey, Change)>,
+    orphans: Vec<Orphan>,
+}
+
+impl Done {
+    fn note(&mut self, key: ChildKey, change: Change) {
+        if change != Change::None {
+            tracing::info!(child = %key, ?change, "applied");
+            self.changes.push((key, change));
+        }
+    }
+}
+
+fn nodes(owner: &Owner, plan: &Plan, failures: &mut Vec<Failure>) -> Vec<Node> {
+    let mut nodes = Vec::with_capacity(plan.objects.len());
+    for wanted in &plan.objects {
+        match complete(owner, wanted) {
+            Some(complete) => nodes.push(Node::new(wanted, complete)),
+            None => {
+                let error = ApplyError::Unknown(wanted.kind().to_owned());
+                failures.push(Failure { part: wanted.part, error });
+            }
+        }
+    }
+    nodes
+}
+
+/// When to look again, by the worst that happened.
+fn next(failures: Vec<Failure>) -> Result<Action, PassError> {
+    let count = failures.len();
+    let mut waits_for_a_person = false;
+    for failure in failures {
+        if failure.error.is_transient() {
+            return Err(PassError::Apply { count, first: failure.error });
+        }
+        tracing::warn!(error = %failure.error, "an object could not be applied");
+        waits_for_a_person = true;
+    }
+    let pause = if waits_for_a_person { WAITING_FOR_A_PERSON } else { QUIET };
+    Ok(Action::requeue(jittered(pause)))
+}
+
+/// The Secret with the first administrator's account: the one of the platform that has an e-mail address.
+fn admin_secret(plan: &Plan) -> Option<&str> {
+    plan.secrets
+        .iter()
+        .find(|secret| secret.part == Part::Platform && secret.values.contains_key("email"))
+        .map(|secret| secret.name.as_str())
+}
