@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
@@ -114,18 +114,18 @@ async fn accept(listener: TcpListener, target: Arc<str>, weather: watch::Receive
 }
 
 /// Carries one connection until one side ends it or the weather does.
-async fn carry(client: TcpStream, target: Arc<str>, mut weather: watch::Receiver<Weather>) {
+async fn carry(mut client: TcpStream, target: Arc<str>, mut weather: watch::Receiver<Weather>) {
     let born = weather.borrow_and_update().cut;
-    let Ok(server) = TcpStream::connect(&*target).await else {
+    let Ok(mut server) = TcpStream::connect(&*target).await else {
         reset(&client);
         return;
     };
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
-    // Whatever drops these halves without an orderly end resets both connections.
+    // Dropping them without an orderly end resets both. (Owned halves would end in good order when dropped.)
     reset(&client);
     reset(&server);
-    let (from_client, to_client) = client.into_split();
-    let (from_server, to_server) = server.into_split();
+    let (from_client, to_client) = client.split();
+    let (from_server, to_server) = server.split();
     let up = pump(from_client, to_server, weather.clone(), true);
     let down = pump(from_server, to_client, weather.clone(), false);
     tokio::select! {
@@ -136,8 +136,8 @@ async fn carry(client: TcpStream, target: Arc<str>, mut weather: watch::Receiver
 
 /// Carries bytes in one direction. An orderly end is passed on; an error ends both directions.
 async fn pump(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
+    mut from: ReadHalf<'_>,
+    mut to: WriteHalf<'_>,
     mut weather: watch::Receiver<Weather>,
     towards_server: bool,
 ) -> std::io::Result<()> {
