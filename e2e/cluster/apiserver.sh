@@ -10,6 +10,7 @@
 #   apiserver.sh stop DIR                 ends the processes of DIR; data stays
 #
 # Logs are in DIR/logs. Pods never run here: patch their status.
+# shellcheck disable=SC2154 # most variables come from lib
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=lib/common.sh

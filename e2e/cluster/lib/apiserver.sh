@@ -19,6 +19,9 @@ apiserver_flags() {
         --service-cluster-ip-range="$service_network" \
         --authorization-mode=Node,RBAC --enable-admission-plugins=NodeRestriction \
         --client-ca-file="$1/ca.crt" --tls-cert-file="$1/apiserver.crt" --tls-private-key-file="$1/apiserver.key" \
+        --requestheader-client-ca-file="$1/front-proxy.crt" --requestheader-allowed-names=front-proxy-client \
+        --requestheader-username-headers=X-Remote-User --requestheader-group-headers=X-Remote-Group \
+        --requestheader-extra-headers-prefix=X-Remote-Extra- \
         --service-account-issuer=https://kubernetes.default.svc \
         --service-account-key-file="$1/service-accounts.pub" \
         --service-account-signing-key-file="$1/service-accounts.key"

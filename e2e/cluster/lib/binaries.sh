@@ -53,7 +53,7 @@ binaries() {
         say "building Kubernetes $kubernetes_version, CoreDNS and Helm from source (about 5 minutes on 2 cores)"
         rm -rf "$bin.new"
         (cd "$cluster_dir" && CGO_ENABLED=0 go build -buildvcs=false -trimpath -ldflags "$(binaries_flags)" \
-            -o "$bin.new/" ./kubernetes ./coredns ./forwarder helm.sh/helm/v3/cmd/helm) ||
+            -o "$bin.new/" ./kubernetes ./coredns ./forwarder ./volumes helm.sh/helm/v3/cmd/helm) ||
             die "the cluster's programs could not be built"
         for name in "${kubernetes_programs[@]}"; do ln -s kubernetes "$bin.new/$name"; done
         touch "$bin.new/complete"

@@ -17,11 +17,11 @@ controlplane_certificates() {
         "IP:$node_ip,IP:10.96.0.1,IP:127.0.0.1,DNS:localhost,DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc,DNS:kubernetes.default.svc.cluster.local"
     pki_certificate "$pki" apiserver-kubelet kube-apiserver-kubelet-client system:masters
     pki_certificate "$pki" admin admin system:masters
-    for name in kube-controller-manager kube-scheduler kube-proxy coredns; do
+    for name in kube-controller-manager kube-scheduler kube-proxy coredns volumes; do
         pki_certificate "$pki" "$name" "system:$name" ""
     done
     pki_certificate "$pki" kubelet system:node:node system:nodes "IP:$node_ip,DNS:node"
-    for name in kube-controller-manager kube-scheduler kube-proxy coredns kubelet; do
+    for name in kube-controller-manager kube-scheduler kube-proxy coredns volumes kubelet; do
         pki_kubeconfig "$pki" "$name" "$server" "$pki/$name.kubeconfig"
     done
     pki_kubeconfig "$pki" admin "$server" "$kubeconfig"
@@ -58,12 +58,10 @@ controlplane() {
         --audit-log-maxsize=50 --audit-log-maxbackup=2
     await_process kube-apiserver 90 kubectl get --raw /readyz
 
-    # Its provisioner makes volumes as folders with the modes that the umask
-    # leaves: pods that are not root must be able to write into them.
     mapfile -t flags < <(controller_manager_flags "$pki" "$pki/kube-controller-manager.kubeconfig")
     ensure kube-controller-manager "$pki"/{ca,kube-controller-manager}.crt -- \
-        "${join[@]}" bash -c 'umask 0; exec "$@"' umask "$bin/kube-controller-manager" "${flags[@]}" \
-        --bind-address=127.0.0.1 --leader-elect=false --enable-hostpath-provisioner=true
+        "${join[@]}" "$bin/kube-controller-manager" "${flags[@]}" \
+        --bind-address=127.0.0.1 --leader-elect=false
     ensure kube-scheduler "$pki/kube-scheduler.kubeconfig" -- "${join[@]}" "$bin/kube-scheduler" \
         --kubeconfig="$pki/kube-scheduler.kubeconfig" --bind-address=127.0.0.1 --leader-elect=false
 }

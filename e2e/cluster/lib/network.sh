@@ -8,7 +8,7 @@ netns=courseplatform-$id
 host_interface=cp$id
 # Bind mounts of the mount namespace: programs with fixed paths write there, and
 # it lands in our folder.
-fixed_paths=(/run/containerd /var/lib/cni /var/log/containers /tmp/hostpath_pv)
+fixed_paths=(/run/containerd /var/lib/cni /var/log/containers)
 
 # network_addresses sets host_ip and node_ip: a /30 of the range for benchmarks
 # (198.18.0.0/15, in nobody's real network), chosen by the clone's path, or the

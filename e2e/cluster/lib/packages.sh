@@ -1,10 +1,10 @@
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2034,SC2154
 # Debian packages that the offline cluster needs: installed when missing, never
 # started (the daemons that we run are our own). Sourced after common.sh.
 
 # What must be there, as <program or file>=<package>.
 required=(ip=iproute2 nsenter=util-linux openssl=openssl curl=curl containerd=containerd runc=runc
-    nft=nftables modprobe=kmod flock=util-linux
+    nft=nftables flock=util-linux
     /usr/lib/cni/ptp=containernetworking-plugins /usr/lib/cni/host-local=containernetworking-plugins)
 
 packages() {

@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2034,SC2154
 # A certificate authority and what it signs: who may say what to whom in the
 # cluster. Made once, kept in a folder. Sourced after common.sh.
 
@@ -10,6 +10,13 @@ pki_authority() {
         openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 \
             -subj "/CN=courseplatform-cluster" -keyout "$1/ca.key" -out "$1/ca.crt.new" 2>/dev/null
         mv "$1/ca.crt.new" "$1/ca.crt"
+    fi
+    # Aggregated APIs would be called by a proxy with a certificate of this one.
+    # There are none, so its key is thrown away.
+    if [[ ! -s $1/front-proxy.crt ]]; then
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 \
+            -subj "/CN=front-proxy" -keyout /dev/null -out "$1/front-proxy.crt.new" 2>/dev/null
+        mv "$1/front-proxy.crt.new" "$1/front-proxy.crt"
     fi
     if [[ ! -s $1/service-accounts.pub ]]; then
         openssl ecparam -name prime256v1 -genkey -noout -out "$1/service-accounts.key"

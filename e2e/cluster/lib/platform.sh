@@ -1,0 +1,104 @@
+# shellcheck shell=bash disable=SC2034,SC2154
+# What runs on the cluster: the operator by its chart, one CoursePlatform, and
+# what that one needs here. The same for the offline cluster and for kind.
+# Sourced after addons.sh.
+
+release=courseplatform-operator
+chart=$repository/charts/courseplatform-operator
+platform_name=demo
+
+helm() { "$bin/helm" --kubeconfig "$kubeconfig" --namespace "$operator_namespace" "$@"; }
+
+# platform_operator installs or upgrades the chart if it or its values changed.
+# IMAGE_VALUES holds helm's arguments that name the images.
+platform_operator() {
+    local wanted
+    local -a files
+    mapfile -t files < <(find "$chart" -type f | LC_ALL=C sort)
+    wanted=$(fingerprint "${files[@]}" -- "${image_values[@]}" "$helm_version")
+    if [[ $(cat "$applied/operator" 2>/dev/null) == "$wanted" ]]; then return; fi
+    say "installing the operator"
+    # A helm that was killed leaves a release that no helm would touch again.
+    kubectl delete secret --namespace "$operator_namespace" --ignore-not-found \
+        --selector "owner=helm,name=$release,status in (pending-install,pending-upgrade,pending-rollback)" >/dev/null
+    if ! helm upgrade --install "$release" "$chart" "${image_values[@]}" --wait --timeout 3m >"$logs/helm.log" 2>&1; then
+        tail -n 15 "$logs/helm.log" >&2
+        kubectl get pods --namespace "$operator_namespace" >&2 || true
+        kubectl logs --namespace "$operator_namespace" --selector "app.kubernetes.io/instance=$release" --tail=15 >&2 || true
+        die "the operator could not be installed; helm's output is in $logs/helm.log"
+    fi
+    mkdir -p "$applied"
+    printf '%s\n' "$wanted" >"$applied/operator"
+}
+
+platform() {
+    apply_changed namespace <"$cluster_dir/platform/namespace.yaml"
+    apply_changed operator-namespace <"$cluster_dir/platform/operator-namespace.yaml"
+    apply_changed ferretdb <"$cluster_dir/platform/ferretdb.yaml"
+    platform_operator
+    images_roll
+    sed "s/EXTERNAL_PORT/$port/" "$cluster_dir/platform/courseplatform.yaml" | apply_changed courseplatform
+}
+
+# platform_get TEMPLATE: a jsonpath of the CoursePlatform.
+platform_get() {
+    kubectl get courseplatform --namespace "$platform_namespace" "$platform_name" -o jsonpath="$1"
+}
+
+# platform_awaited: what is not ready, in words. Nothing when Ready is true for
+# the specification as it is now.
+platform_awaited() {
+    local generation observed ready reason message components problems
+    local condition='.status.conditions[?(@.type=="Ready")]'
+    # A unit separator keeps empty fields apart, as a space would not.
+    IFS=$'\x1f' read -r -d '' generation observed ready reason message components problems < <(
+        platform_get "{.metadata.generation}"$'\x1f'"{.status.observedGeneration}"$'\x1f'"{$condition.status}"$'\x1f'"{$condition.reason}"$'\x1f'"{$condition.message}"$'\x1f'"{range .status.servers[*]}{.name}={.state} {end}{range .status.components[*]}{.name}={.state} {end}"$'\x1f'"{range .status.problems[*]}{.component}: {.reason} {.message}; {end}"
+        printf '\0'
+    ) || true
+    if [[ -z $observed || $observed != "$generation" ]]; then
+        printf 'the operator to see the platform\n'
+    elif [[ $ready != True ]]; then
+        components=$(tr ' ' '\n' <<<"$components" | sed -n '/=Ready$/d; s/\(.*\)=\(.*\)/\1 (\2)/p' | paste -sd, | sed 's/,/, /g')
+        printf '%s%s%s\n' "${components:-$reason: $message}" "${problems:+. Problems: }" "$problems"
+    fi
+}
+
+# platform_wait follows the platform until it is ready, and says what it awaits
+# each time that changes.
+platform_wait() {
+    local awaited said='' started=$SECONDS limit=$((SECONDS + 600))
+    while true; do
+        if ! awaited=$(platform_awaited 2>&1); then awaited="the API: $awaited"; fi
+        [[ -n $awaited ]] || break
+        if [[ $awaited != "$said" ]]; then
+            say "waiting for $awaited"
+            said=$awaited
+        fi
+        if ((SECONDS >= limit)); then
+            kubectl get pods --namespace "$platform_namespace" >&2 || true
+            die "not ready after $((SECONDS - started)) s; see make status and make logs"
+        fi
+        sleep 0.5
+    done
+}
+
+# platform_environment writes .run/env, by which other programs find the platform.
+platform_environment() {
+    local secret email='' password=''
+    secret=$(platform_get '{.status.adminSecret}')
+    if [[ -n $secret ]]; then
+        email=$(platform_secret "$secret" email)
+        password=$(platform_secret "$secret" password)
+    fi
+    (umask 077 && write "$run/env") <<ENV
+BASE_URL=http://localhost:$port
+KUBECONFIG=$kubeconfig
+NAMESPACE=$platform_namespace
+ADMIN_EMAIL=$email
+ADMIN_PASSWORD=$password
+ENV
+}
+
+platform_secret() {
+    kubectl get secret --namespace "$platform_namespace" "$1" -o jsonpath="{.data.$2}" | base64 -d
+}
