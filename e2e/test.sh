@@ -70,7 +70,7 @@ step chart bash charts/test.sh
 count tests "$local_servers" servers --kubernetes -- \
   cargo test --quiet --workspace --exclude platform-journeys --no-fail-fast
 
-if [[ ${CLUSTER:-yes} == yes ]]; then
+if [[ -z ${WITHOUT_CLUSTER:-} ]]; then
   step cluster-up make up
   count journeys bash e2e/journeys/run.sh
   # CI leaves nothing behind; a person may want to look around.
