@@ -12,7 +12,7 @@ source "$here/lib/all.sh"
 # A down that is broken off half-way is no use to anybody; run it to the end.
 trap 'say "going on: this ends by itself in seconds"' INT TERM
 
-if [[ -s $run/kind ]]; then
+if [[ -e $kind_mark ]]; then
     lock "make down"
     kind_down
     say "the kind cluster is gone"

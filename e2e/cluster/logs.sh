@@ -20,7 +20,7 @@ if [[ -n ${NODE-} ]]; then
     exit 0
 fi
 [[ -s $kubeconfig ]] || die "there is no cluster here; make up makes one"
-binaries
+if kind_chosen; then kind_tools; else binaries; fi
 arguments=(--prefix --all-containers --ignore-errors --max-log-requests=50 --tail="${TAIL:-50}")
 [[ -z ${FOLLOW-} ]] || arguments+=(--follow)
 operator_pods=(--namespace "$operator_namespace" --selector "app.kubernetes.io/instance=$release")
@@ -28,8 +28,8 @@ case ${COMPONENT-} in
     operator) kubectl logs "${arguments[@]}" "${operator_pods[@]}" ;;
     '')
         if [[ -z ${FOLLOW-} ]]; then kubectl logs "${arguments[@]}" "${operator_pods[@]}"; fi
-        kubectl logs "${arguments[@]}" --namespace "$platform_namespace" --selector app.kubernetes.io/name
+        kubectl logs "${arguments[@]}" --namespace "$platform_namespace" --selector app.kubernetes.io/component
         ;;
     *) kubectl logs "${arguments[@]}" --namespace "$platform_namespace" \
-        --selector "app.kubernetes.io/name=$COMPONENT" ;;
+        --selector "app.kubernetes.io/component=$COMPONENT" ;;
 esac

@@ -7,12 +7,12 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=lib/all.sh
 source "$here/lib/all.sh"
 
-if [[ ! -e $state && ! -s $run/kind ]]; then
+if [[ ! -e $state/network && ! -e $kind_mark ]]; then
     say "there is no cluster here; make up makes one"
     exit 1
 fi
-binaries
-if [[ -e $state ]]; then
+if kind_chosen; then kind_tools; else binaries; fi
+if ! kind_chosen; then
     for part in "${cluster_parts[@]}"; do
         if pid=$(pid_of "$part"); then
             printf '%-24s running, pid %s\n' "$part" "$pid"

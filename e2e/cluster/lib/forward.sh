@@ -12,6 +12,7 @@ forward_port_check() {
     if pid=$(pid_of forwarder) && [[ $(tr '\0' ' ' <"/proc/$pid/cmdline") == *" 127.0.0.1:$port "* ]]; then
         return
     fi
+    if [[ -e $run/kind && $(<"$run/kind") == "$port" ]]; then return; fi
     if (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
         die "port $port of this machine is taken by another program; choose one: make up PORT=8090"
     fi

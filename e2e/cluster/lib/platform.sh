@@ -9,19 +9,27 @@ platform_name=demo
 
 helm() { "$bin/helm" --kubeconfig "$kubeconfig" --namespace "$operator_namespace" "$@"; }
 
+# image_values: helm's arguments that name the images we built; kind pulls those
+# of the servers.
+image_values() {
+    printf '%s\n' --set=image.registry="$registry" --set=platform.imageRegistry="$registry"
+    kind_chosen || printf '%s\n' --set=serverImages.postgres="$registry/postgres:15" \
+        --set=serverImages.redis="$registry/redis:7" --set=serverImages.rabbitmq="$registry/rabbitmq:3.10"
+}
+
 # platform_operator installs or upgrades the chart if it or its values changed.
-# IMAGE_VALUES holds helm's arguments that name the images.
 platform_operator() {
     local wanted
-    local -a files
+    local -a files values
+    mapfile -t values < <(image_values)
     mapfile -t files < <(find "$chart" -type f | LC_ALL=C sort)
-    wanted=$(fingerprint "${files[@]}" -- "${image_values[@]}" "$helm_version")
+    wanted=$(fingerprint "${files[@]}" -- "${values[@]}" "$helm_version")
     if [[ $(cat "$applied/operator" 2>/dev/null) == "$wanted" ]]; then return; fi
     say "installing the operator"
     # A helm that was killed leaves a release that no helm would touch again.
     kubectl delete secret --namespace "$operator_namespace" --ignore-not-found \
         --selector "owner=helm,name=$release,status in (pending-install,pending-upgrade,pending-rollback)" >/dev/null
-    if ! helm upgrade --install "$release" "$chart" "${image_values[@]}" --wait --timeout 3m >"$logs/helm.log" 2>&1; then
+    if ! helm upgrade --install "$release" "$chart" "${values[@]}" --wait --timeout 3m >"$logs/helm.log" 2>&1; then
         tail -n 15 "$logs/helm.log" >&2
         kubectl get pods --namespace "$operator_namespace" >&2 || true
         kubectl logs --namespace "$operator_namespace" --selector "app.kubernetes.io/instance=$release" --tail=15 >&2 || true
@@ -31,13 +39,19 @@ platform_operator() {
     printf '%s\n' "$wanted" >"$applied/operator"
 }
 
+# platform_manifest: the CoursePlatform of this cluster. kind has a real MongoDB.
+platform_manifest() {
+    sed "s/EXTERNAL_PORT/$port/" "$cluster_dir/platform/courseplatform.yaml" |
+        if kind_chosen; then sed '/^  servers:/,/^    mongodb:/d'; else cat; fi
+}
+
 platform() {
     apply_changed namespace <"$cluster_dir/platform/namespace.yaml"
     apply_changed operator-namespace <"$cluster_dir/platform/operator-namespace.yaml"
-    apply_changed ferretdb <"$cluster_dir/platform/ferretdb.yaml"
+    kind_chosen || apply_changed ferretdb <"$cluster_dir/platform/ferretdb.yaml"
     platform_operator
     images_roll
-    sed "s/EXTERNAL_PORT/$port/" "$cluster_dir/platform/courseplatform.yaml" | apply_changed courseplatform
+    platform_manifest | apply_changed courseplatform
 }
 
 # platform_get TEMPLATE: a jsonpath of the CoursePlatform.
