@@ -24,13 +24,12 @@ impl Api {
     /// When no HTTP client can be made.
     #[must_use]
     pub fn new(base: impl Into<String>) -> Self {
-        let http = Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(Duration::from_secs(30))
-            .build()
-            .expect("an HTTP client");
-        Self { base: base.into().trim_end_matches('/').to_owned(), headers: HeaderMap::new(), http }
+        Self { base: base.into().trim_end_matches('/').to_owned(), headers: HeaderMap::new(), http: client() }
+    }
+
+    /// The same client with connections of its own, for requests after which the server closes them.
+    pub(crate) fn apart(&self) -> Self {
+        Self { http: client(), ..self.clone() }
     }
 
     /// The same client as the user with this id, by the development bearer (`INSECURE_DEV_WRITES`).
@@ -122,6 +121,15 @@ impl Api {
             body: answer.bytes().await?.into(),
         })
     }
+}
+
+fn client() -> Client {
+    Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(Duration::from_secs(30))
+        .build()
+        .expect("an HTTP client")
 }
 
 /// An answer, read to its end.

@@ -60,7 +60,7 @@ pub async fn check_with(api: &Api, method: Method, path: &str, example: &Value) 
 async fn large_is_refused(api: &Api, method: Method, path: &str, body: Vec<u8>) {
     let mut last = None;
     for _ in 0..5 {
-        match api.try_send(method.clone(), path, Some("application/json"), body.clone()).await {
+        match api.apart().try_send(method.clone(), path, Some("application/json"), body.clone()).await {
             Ok(answer) => return refused(&answer, "a body of 3 MB", b""),
             Err(error) => last = Some(error),
         }
