@@ -38,6 +38,7 @@ fn value(component: &Component, source: Source, files: &Files) -> Option<String>
         Source::KeyringFile => files.keyring().display().to_string(),
         Source::LogLevel => std::env::var("LOG_LEVEL").ok().filter(|v| !v.is_empty())?,
         Source::OtlpEndpoint => std::env::var("OTLP_ENDPOINT").ok().filter(|v| !v.is_empty())?,
+        Source::Currency => "TRY".to_owned(),
         Source::LogFormat => "text".to_owned(),
         // Nobody has to be told that a local process goes away.
         Source::DrainDelay => "0".to_owned(),

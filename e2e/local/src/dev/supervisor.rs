@@ -114,7 +114,7 @@ impl Running {
             match self.spawn() {
                 Ok(process) => current = Some(process),
                 Err(error) => {
-                    say(&paint(Colour::Red, &format!("{} could not be started: {error}", self.name)))
+                    say(&paint(Colour::Red, &format!("{} could not be started: {error}", self.name)));
                 }
             }
         }
