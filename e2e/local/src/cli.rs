@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::servers::FixedPorts;
 use crate::term::{Colour, paint, say};
-use crate::{guard, held, servers};
+use crate::{dev, guard, held, servers};
 
 /// The platform as local processes, and the servers of the tests.
 #[derive(Debug, Parser)]
@@ -22,6 +22,12 @@ enum Task {
     /// Start PostgreSQL, Redis, RabbitMQ and FerretDB: for one command (`servers -- cargo test`), or until `down`.
     #[command(args_conflicts_with_subcommands = true)]
     Servers(ServersArgs),
+    /// Run the whole platform as local processes until Ctrl-C: http://localhost:8080.
+    Dev {
+        /// Where data, logs and passwords lie. Delete it to begin with empty servers.
+        #[arg(long, default_value = ".run/dev")]
+        data: PathBuf,
+    },
     /// Ends what its parent started when that died. Started by the other commands only.
     #[command(hide = true)]
     Guard,
@@ -114,6 +120,7 @@ impl What {
 pub fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
         Task::Guard => guard::run(std::io::stdin().lock()).map(|()| ExitCode::SUCCESS).map_err(Into::into),
+        Task::Dev { data } => block_on(dev::run(&data)),
         Task::Servers(ServersArgs { task: Some(task), .. }) => match task {
             HeldTask::Up(args) => held::up(&args),
             HeldTask::Down { data } => held::down(&data),

@@ -6,6 +6,7 @@
 //! must leave no process behind, however it ends: a small guard process outlives it for that.
 
 pub mod cli;
+mod dev;
 mod guard;
 mod held;
 mod paths;

@@ -75,6 +75,15 @@ pub enum ServerError {
     },
 }
 
+/// Says who has a port that is wanted, or nothing when it is free.
+pub(crate) fn taken(server: &'static str, port: u16) -> Option<ServerError> {
+    if ports::is_free(port) {
+        return None;
+    }
+    let by = ports::listener(port).map_or(String::new(), |who| format!(" by {who}"));
+    Some(ServerError::PortTaken { server, port, by })
+}
+
 /// Adds the server and what was tried to a system error.
 trait Tried<T> {
     fn tried(self, server: &'static str, what: impl Into<String>) -> Result<T, ServerError>;
@@ -167,11 +176,7 @@ impl Servers {
     pub(crate) async fn start(plan: &Plan, guard: &Guard) -> Result<Self, ServerError> {
         let mut ports = Ports::default();
         let mut port = |server, wanted: Option<u16>| match wanted {
-            Some(port) if ports::is_free(port) => Ok(port),
-            Some(port) => {
-                let by = ports::listener(port).map_or(String::new(), |who| format!(" by {who}"));
-                Err(ServerError::PortTaken { server, port, by })
-            }
+            Some(port) => taken(server, port).map_or(Ok(port), Err),
             None => ports.free().ok_or_else(|| io::Error::other("none is free")).tried(server, "find a port"),
         };
         let given = plan.ports;

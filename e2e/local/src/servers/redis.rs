@@ -18,14 +18,22 @@ pub(super) async fn start(context: &Context<'_>, port: u16) -> Result<Running, S
     let dir = context.directory(NAME)?;
     let log = context.log(NAME);
     let password = &context.plan.password;
+    // Accounts stand in a file of their own, which the server rewrites when somebody makes one (ACL SAVE).
+    // Passwords stand in files at all because command lines can be read by every user.
+    let accounts = dir.join("users.acl");
+    if !accounts.exists() {
+        user::write_private(&accounts, &format!("user default on >{password} ~* &* +@all\n"))
+            .tried(NAME, "write its accounts")?;
+    }
     let configuration = dir.join("redis.conf");
-    // The password stands in a file: command lines can be read by every user.
-    user::write_private(
+    std::fs::write(
         &configuration,
-        &format!(
-            "bind 127.0.0.1\nport {port}\ndir {}\nrequirepass {password}\nsave \"\"\ndatabases 512\nmaxmemory-policy noeviction\nappendonly {}\n",
-            dir.display(),
-            if context.plan.durability == Durability::Kept { "yes" } else { "no" },
+        format!(
+            "bind 127.0.0.1\nport {port}\ndir {dir}\naclfile {accounts}\nsave \"\"\ndatabases 512\n\
+             maxmemory-policy noeviction\nappendonly {append}\n",
+            dir = dir.display(),
+            accounts = accounts.display(),
+            append = if context.plan.durability == Durability::Kept { "yes" } else { "no" },
         ),
     )
     .tried(NAME, "write its configuration")?;

@@ -1,4 +1,5 @@
 //! The corpus of bad input must pass a strict route and fail a lax one.
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, StatusCode, header};

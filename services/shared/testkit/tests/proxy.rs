@@ -1,4 +1,5 @@
 //! The breaking proxy in front of a server that sends back what it gets.
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};

@@ -1,4 +1,5 @@
 //! The testkit against the real servers.
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 use std::time::Duration;
 

@@ -1,0 +1,60 @@
+//! The environment of one component, filled in from the sources that the `components` crate names.
+
+use platform_components::{Component, LOCAL_ADMIN_OFFSET, Source, names};
+use tokio::process::Command;
+
+use super::files::{Files, NAMESPACE, PLATFORM};
+use super::url;
+use crate::term::colours;
+
+/// What a browser sees.
+pub(super) const PUBLIC_URL: &str = "http://localhost:8080";
+
+/// The settings of a component. Until tokens come from identity, the development bearer is accepted: the
+/// public address is this machine's.
+pub(super) fn of(component: &Component, files: &Files) -> Vec<(&'static str, String)> {
+    let mut all: Vec<(&'static str, String)> = component
+        .settings()
+        .into_iter()
+        .filter_map(|s| Some((s.key, value(component, s.source, files)?)))
+        .collect();
+    all.push(("INSECURE_DEV_WRITES", "true".to_owned()));
+    all
+}
+
+/// The value of a setting; none for one that is not set here, so that its default counts.
+fn value(component: &Component, source: Source, files: &Files) -> Option<String> {
+    let port = component.local_port;
+    Some(match source {
+        Source::ApiAddress => format!("127.0.0.1:{port}"),
+        Source::AdminAddress => format!("127.0.0.1:{}", port + LOCAL_ADMIN_OFFSET),
+        Source::PublicUrl => PUBLIC_URL.to_owned(),
+        Source::Peer(peer) => url(peer),
+        Source::ServerUrlFile(kind) => files.url_file(component.name, kind).display().to_string(),
+        Source::DatabaseEngine => "postgres".to_owned(),
+        Source::RedisKeyPrefix => format!("{}:", names::database_name(NAMESPACE, PLATFORM, component.name)),
+        Source::PhotosFolder => files.photos().display().to_string(),
+        Source::RoutesFile => files.routes().display().to_string(),
+        Source::KeyringFile => files.keyring().display().to_string(),
+        Source::LogLevel => std::env::var("LOG_LEVEL").ok().filter(|v| !v.is_empty())?,
+        Source::OtlpEndpoint => std::env::var("OTLP_ENDPOINT").ok().filter(|v| !v.is_empty())?,
+        Source::Currency => "TRY".to_owned(),
+        Source::LogFormat => "text".to_owned(),
+        // Nobody has to be told that a local process goes away.
+        Source::DrainDelay => "0".to_owned(),
+    })
+}
+
+/// Gives a program these settings and little else: what stands in a developer's shell must not reach it.
+pub(super) fn apply(command: &mut Command, environment: &[(&str, String)]) {
+    command.env_clear();
+    for key in ["PATH", "HOME", "TZ", "RUST_BACKTRACE"] {
+        if let Some(value) = std::env::var_os(key) {
+            command.env(key, value);
+        }
+    }
+    if !colours() {
+        command.env("NO_COLOR", "1");
+    }
+    command.envs(environment.iter().map(|(key, value)| (key, value)));
+}
