@@ -2,24 +2,55 @@
 #![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 use gateway::Gateway;
-use platform_service::Component as _;
-use platform_testkit::{Binary, golden, secret_file};
+use platform_service::{Component as _, spawn_for_test};
+use platform_testkit::{Api, Binary, Redis, TcpProxy, golden, life, secret_file};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_gateway");
+const NO_ROUTES: &str = "version: 1\nupstreams: {}\nroutes: []\n";
 
 #[tokio::test]
 async fn a_wrong_setting_is_refused_with_one_line_that_names_it() {
-    let routes = secret_file("version: 1\nupstreams: {}\nroutes: []\n");
+    let routes = secret_file(NO_ROUTES);
     let good = Binary::new(BINARY).env("ROUTES_FILE", routes.path().to_str().unwrap());
-    good.clone().without("ROUTES_FILE").refuses("ROUTES_FILE").await;
-    good.clone().env("REDIS_URL_FILE", "/no/such/file").refuses("REDIS_URL_FILE").await;
-    good.clone().env("REDIS_KEY_PREFIX", " ").refuses("REDIS_KEY_PREFIX").await;
-    good.clone().env("ROUTES_FILE", "/no/such/file").refuses("ROUTES_FILE").await;
+    let wrong = [
+        ("REDIS_URL_FILE", "/no/such/file"),
+        ("REDIS_KEY_PREFIX", " "),
+        ("ROUTES_FILE", ""),
+        ("ROUTES_FILE", "/no/such/file"),
+    ];
+    life::refuses(&good, &wrong, &["ROUTES_FILE"]).await;
     for wrong in ["version: 2\nupstreams: {}\nroutes: []\n", "version: [\n", "version: 1\ncolour: red\n", ""]
     {
         let file = secret_file(wrong);
         good.clone().env("ROUTES_FILE", file.path().to_str().unwrap()).refuses("ROUTES_FILE").await;
     }
+}
+
+#[tokio::test]
+async fn help_documents_every_setting() {
+    life::help_documents(&Binary::new(BINARY), &["ROUTES_FILE", "REDIS_URL_FILE", "REDIS_KEY_PREFIX"]).await;
+}
+
+#[tokio::test]
+async fn without_redis_the_gateway_stays_ready_and_says_so() {
+    let redis = Redis::database().await;
+    let proxy = TcpProxy::to(redis.address()).await;
+    let url = secret_file(&redis.url_through(proxy.address()));
+    let routes = secret_file(NO_ROUTES);
+    let settings =
+        [("ROUTES_FILE", routes.path().to_str().unwrap()), ("REDIS_URL_FILE", url.path().to_str().unwrap())];
+    let component = spawn_for_test::<Gateway>(&settings).await.unwrap();
+    let admin = Api::new(component.admin_url(""));
+    life::ready(&admin).await;
+    proxy.refuse();
+    proxy.reset();
+    life::ready_without(&admin, "redis").await;
+}
+
+#[tokio::test]
+async fn sigterm_ends_it_with_success() {
+    let routes = secret_file(NO_ROUTES);
+    life::ends_on_sigterm(Binary::new(BINARY).env("ROUTES_FILE", routes.path().to_str().unwrap())).await;
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! Cards and payments over HTTP, on a real PostgreSQL.
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 use payment::Payment;
 use platform_service::{TestComponent, spawn_for_test};

@@ -2,12 +2,10 @@
 #![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::time::Duration;
 
 use photostock::Photostock;
 use platform_service::{Component as _, spawn_for_test};
-use platform_testkit::{Api, Binary, eventually, golden};
-use serde_json::Value;
+use platform_testkit::{Api, Binary, golden, life};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_photostock");
 
@@ -16,17 +14,26 @@ async fn a_wrong_setting_is_refused_with_one_line_that_names_it() {
     let folder = tempfile::tempdir().unwrap();
     let file = tempfile::NamedTempFile::new().unwrap();
     let good = Binary::new(BINARY).env("PHOTOS_DIR", folder.path().to_str().unwrap());
-    for (key, value) in [
+    let wrong = [
         ("PHOTOS_DIR", ""),
         ("PHOTOS_DIR", "/no/such/folder"),
         ("PHOTOS_DIR", file.path().to_str().unwrap()),
         ("MAX_PHOTO_BYTES", "many"),
         ("MAX_PHOTO_PIXELS", "0"),
         ("CONCURRENT_DECODES", "0"),
-    ] {
-        good.clone().env(key, value).refuses(key).await;
-    }
-    good.without("PHOTOS_DIR").refuses("PHOTOS_DIR").await;
+    ];
+    life::refuses(&good, &wrong, &["PHOTOS_DIR"]).await;
+}
+
+#[tokio::test]
+async fn help_documents_every_setting() {
+    life::help_documents(&Binary::new(BINARY), &["PHOTOS_DIR", "MAX_PHOTO_BYTES", "MAX_PHOTO_PIXELS"]).await;
+}
+
+#[tokio::test]
+async fn sigterm_ends_it_with_success() {
+    let folder = tempfile::tempdir().unwrap();
+    life::ends_on_sigterm(Binary::new(BINARY).env("PHOTOS_DIR", folder.path().to_str().unwrap())).await;
 }
 
 #[tokio::test]
@@ -36,21 +43,17 @@ async fn a_volume_that_is_away_is_named_and_waited_for() {
     std::fs::create_dir(&folder).unwrap();
     let component = spawn_for_test::<Photostock>(&[("PHOTOS_DIR", folder.to_str().unwrap())]).await.unwrap();
     let admin = Api::new(component.admin_url(""));
-    let ready = || async { admin.get("/readyz").await.status == 200 };
-    eventually(Duration::from_secs(5), ready).await;
+    life::ready(&admin).await;
 
     // A file in the folder's place: not even root can write into that.
     std::fs::rename(&folder, outside.path().join("aside")).unwrap();
     std::fs::write(&folder, "").unwrap();
-    eventually(Duration::from_secs(15), || async { !ready().await }).await;
-    let report: Value = admin.get("/readyz").await.expect(503).json();
-    assert_eq!(report["dependencies"][0]["name"], "photos-volume", "{report}");
-    admin.get("/livez").await.assert_status(200);
+    life::not_ready_for(&admin, "photos-volume").await;
 
     std::fs::remove_file(&folder).unwrap();
     std::fs::rename(outside.path().join("aside"), &folder).unwrap();
     std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700)).unwrap();
-    eventually(Duration::from_secs(15), ready).await;
+    life::ready(&admin).await;
     component.stop().await.unwrap();
 }
 

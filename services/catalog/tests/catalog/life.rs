@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{BINARY, NO_BROKER, binary};
 use catalog::Catalog;
 use platform_service::{Component as _, spawn_for_test};
-use platform_testkit::{Api, Binary, MongoDb, TcpProxy, eventually, golden, secret_file};
+use platform_testkit::{Api, Binary, MongoDb, TcpProxy, eventually, golden, life, secret_file};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -19,35 +19,20 @@ async fn a_wrong_setting_is_refused_with_one_line_that_names_it() {
     for file in &wrong {
         good.clone().env("MONGODB_URL_FILE", file.path().to_str().unwrap()).refuses("MONGODB_URL_FILE").await;
     }
-    for (key, value) in [
-        ("LISTEN_ADDR", "nowhere"),
-        ("LISTEN_ADDR", ""),
-        ("PUBLIC_URL", "courses.example.com"),
+    let wrong = [
         ("MONGODB_URL_FILE", ""),
         ("MONGODB_URL_FILE", "/no/such/file"),
         ("MONGODB_MAX_CONNECTIONS", "0"),
         ("AMQP_URL_FILE", ""),
         ("AMQP_URL_FILE", wrong[0].path().to_str().unwrap()),
         ("CURRENCY", "lira"),
-        ("REQUEST_TIMEOUT_SECONDS", "soon"),
-        ("LOG_FORMAT", "xml"),
-        ("INSECURE_DEV_WRITES", "maybe"),
-    ] {
-        good.clone().env(key, value).refuses(key).await;
-    }
-    for key in ["MONGODB_URL_FILE", "AMQP_URL_FILE", "PUBLIC_URL"] {
-        good.clone().without(key).refuses(key).await;
-    }
-    let public = good.env("PUBLIC_URL", "https://courses.example.com").env("INSECURE_DEV_WRITES", "true");
-    public.refuses("INSECURE_DEV_WRITES").await;
+    ];
+    life::refuses(&good, &wrong, &["MONGODB_URL_FILE", "AMQP_URL_FILE"]).await;
 }
 
 #[tokio::test]
 async fn help_documents_every_setting() {
-    let help = Binary::new(BINARY).succeeds(&["--help"]).await;
-    for key in ["LISTEN_ADDR", "ADMIN_ADDR", "PUBLIC_URL", "MONGODB_URL_FILE", "AMQP_URL_FILE", "CURRENCY"] {
-        assert!(help.contains(&format!("[env: {key}]")), "{key} is missing in:\n{help}");
-    }
+    life::help_documents(&Binary::new(BINARY), &["MONGODB_URL_FILE", "AMQP_URL_FILE", "CURRENCY"]).await;
 }
 
 #[tokio::test]
@@ -92,14 +77,7 @@ async fn a_database_that_is_away_is_named_and_waited_for() {
 
     let component = spawn_for_test::<Catalog>(&settings).await.unwrap();
     let (api, admin) = (Api::new(component.url("")), Api::new(component.admin_url("")));
-    let ready = || async { admin.get("/readyz").await.status == 200 };
-    let away = || async { !ready().await };
-    eventually(Duration::from_secs(5), away).await;
-    admin.get("/livez").await.assert_status(200);
-    let report: Value = admin.get("/readyz").await.expect(503).json();
-    let names: Vec<_> =
-        report["dependencies"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["mongodb", "rabbitmq", "category-index", "course-index"], "{report}");
+    life::not_ready_for(&admin, "mongodb").await;
     let user = api.as_user(Uuid::now_v7());
     let busy = user.post("/v1/categories", json!({ "name": "Yazılım" })).await;
     busy.problem(503, "unavailable");
@@ -107,16 +85,16 @@ async fn a_database_that_is_away_is_named_and_waited_for() {
     api.get("/v1/courses").await.problem(503, "unavailable");
 
     proxy.heal();
-    eventually(Duration::from_secs(15), ready).await;
+    life::ready(&admin).await;
     user.post("/v1/categories", json!({ "name": "Yazılım" })).await.assert_status(201);
 
     proxy.refuse();
     proxy.reset();
-    eventually(Duration::from_secs(15), away).await;
+    life::not_ready_for(&admin, "mongodb").await;
     let list: Value = api.get("/v1/categories").await.expect(200).json();
     assert_eq!(list["items"][0]["name"], "Yazılım", "lists need no database once they are filled");
     proxy.heal();
-    eventually(Duration::from_secs(15), ready).await;
+    life::ready(&admin).await;
     user.post("/v1/categories", json!({ "name": "Müzik" })).await.assert_status(201);
 }
 
@@ -124,29 +102,13 @@ async fn a_database_that_is_away_is_named_and_waited_for() {
 async fn a_broker_that_is_away_is_told_and_takes_nothing_down() {
     let running = crate::catalog().await;
     let admin = Api::new(running.component.admin_url(""));
-    let told = || async {
-        let report: Value = admin.get("/readyz").await.expect(200).json();
-        let broker =
-            report["dependencies"].as_array().unwrap().iter().find(|it| it["name"] == "rabbitmq").cloned();
-        broker.filter(|it| it["up"] == false && it["reason"].as_str().unwrap().contains("broker"))
-    };
-    eventually(Duration::from_secs(10), told).await;
+    life::ready_without(&admin, "rabbitmq").await;
 }
 
 #[tokio::test]
 async fn sigterm_ends_it_with_success() {
     let (database, broker) = (secret_file(NO_DATABASE), secret_file(NO_BROKER));
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let running = binary(&database, &broker).env("ADMIN_ADDR", &port.to_string()).start();
-    let admin = Api::new(format!("http://{port}"));
-    let alive = || async {
-        let answer = admin.try_send(http::Method::GET, "/livez", None, "").await;
-        answer.is_ok_and(|answer| answer.status == 200)
-    };
-    eventually(Duration::from_secs(10), alive).await;
-    let (code, log) = running.terminate().await;
-    assert_eq!(code, Some(0), "{log}");
-    assert!(!log.contains("password"), "a secret is in the log: {log}");
+    life::ends_on_sigterm(binary(&database, &broker)).await;
 }
 
 #[test]

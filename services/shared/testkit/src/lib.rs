@@ -17,6 +17,7 @@ pub mod bad_input;
 mod binary;
 mod cleanup;
 mod eventually;
+pub mod life;
 mod mongodb;
 mod name;
 mod postgres;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use courseplatform_api::{CoursePlatform, CoursePlatformStatus};
 use courseplatform_operator::children::Scope;
-use courseplatform_operator::client::{client, client_with, Connection};
+use courseplatform_operator::client::{Connection, client, client_with};
 use courseplatform_operator::validate::Defaults;
 use courseplatform_operator::{Operator, operate};
 use http::{Request, Response};
@@ -42,8 +42,9 @@ pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut probe:
 }
 
 async fn config() -> Config {
-    let path = std::env::var("TEST_KUBECONFIG")
-        .expect("TEST_KUBECONFIG must name the kubeconfig of a test API server (e2e/cluster/apiserver.sh start)");
+    let path = std::env::var("TEST_KUBECONFIG").expect(
+        "TEST_KUBECONFIG must name the kubeconfig of a test API server (e2e/cluster/apiserver.sh start)",
+    );
     let kubeconfig = Kubeconfig::read_from(path).unwrap();
     Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap()
 }
@@ -188,8 +189,9 @@ impl Drop for RunningOperator {
 }
 
 async fn install_crd(client: Client) {
-    let api: Api<k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition> =
-        Api::all(client.clone());
+    let api: Api<
+        k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+    > = Api::all(client.clone());
     let crd = courseplatform_api::crd();
     let params = PatchParams::apply("tests").force();
     api.patch(&crd.name_any(), &params, &Patch::Apply(&crd)).await.unwrap();

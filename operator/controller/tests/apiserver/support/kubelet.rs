@@ -60,7 +60,8 @@ async fn round(namespace: &Namespace, failing: &BTreeSet<String>) {
             let fails = failing.iter().any(|part| object.name_any().contains(part));
             let Some(status) = status(kind, &object, fails) else { continue };
             let patch = json!({"status": status});
-            let _ = api.patch_status(&object.name_any(), &PatchParams::default(), &Patch::Merge(&patch)).await;
+            let _ =
+                api.patch_status(&object.name_any(), &PatchParams::default(), &Patch::Merge(&patch)).await;
         }
     }
 }
