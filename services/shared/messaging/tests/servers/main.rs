@@ -3,5 +3,7 @@
 mod consumer;
 mod dead_letters;
 mod idempotency;
+mod mongodb;
 mod relay;
+mod stores;
 mod world;
