@@ -68,7 +68,7 @@ impl DeadLetters {
     }
 
     /// The first `limit` dead letters of `queue` (the consumer's queue, without `.dead`), oldest first. They
-    /// stay where they are.
+    /// stay where they are; the broker has them back a moment after this returns.
     ///
     /// # Errors
     /// When the broker fails or there is no such queue.

@@ -14,10 +14,10 @@
 //! # use tokio_util::sync::CancellationToken;
 //! # use uuid::Uuid;
 //! # async fn start(pool: sqlx::PgPool, amqp_url_file: platform_config::UrlFile, shutdown: CancellationToken) {
-//! // At start, once; the service's migrations include `POSTGRES_MIGRATION`.
+//! // At start, once; `migrations/0001_messaging.sql` of the service links to this crate's postgres.sql.
 //! let relay = Relay::new(PostgresOutbox::new(pool.clone()), Broker::new(amqp_url_file, "catalog"));
 //! let (waker, health) = (relay.waker(), relay.health()); // the health goes to /readyz, as a soft check
-//! tokio::spawn(relay.run(shutdown));
+//! tokio::spawn(relay.run(shutdown)); // in a component: runtime.spawn(|stop| relay.run(stop))
 //! # }
 //! # async fn rename(pool: sqlx::PgPool, waker: RelayWaker, course_id: Uuid, version: i64) -> Result<(), Box<dyn std::error::Error>> {
 //!
@@ -91,7 +91,9 @@ pub use messages::Message;
 pub use outbox::{OutboxError, OutboxStore};
 pub use relay::{Relay, RelayWaker};
 
-/// Tables of this crate for PostgreSQL, to be the first migration of a service that publishes or consumes.
+/// Tables of this crate for PostgreSQL: one migration of each service that publishes or consumes, as a link to
+/// the file in its own `migrations/`. It was applied once it was released, so it never changes; what comes
+/// later is another file.
 #[cfg(feature = "postgres")]
 pub const POSTGRES_MIGRATION: &str = include_str!("../migrations/postgres.sql");
 

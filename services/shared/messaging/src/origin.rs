@@ -2,6 +2,8 @@
 //! property can be trusted; retries and replays are copies published by others, who name the origin in a
 //! header.
 
+use std::sync::Once;
+
 use lapin::message::Delivery;
 
 use crate::consumer::HandlerError;
@@ -20,7 +22,13 @@ impl Trust {
     pub(crate) fn new(login: &str, service: &str) -> Self {
         let enforced = service_of(login) == service;
         if !enforced {
-            tracing::warn!(login, "the broker's login is not this service's own: producers are not checked");
+            static TOLD: Once = Once::new();
+            TOLD.call_once(|| {
+                tracing::warn!(
+                    login,
+                    "the broker's login is not this service's own: producers are not checked"
+                );
+            });
         }
         Self { enforced }
     }

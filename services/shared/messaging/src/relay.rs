@@ -118,9 +118,7 @@ impl<S: OutboxStore> Relay<S> {
             let open = lanes.open(Instant::now());
             let entries = if open.is_empty() { Vec::new() } else { self.store.fetch(&open, BATCH).await? };
             if entries.is_empty() {
-                if lanes.blocked.is_empty() {
-                    self.recovered(backoff);
-                }
+                self.note_recovery(&lanes, backoff);
                 tokio::select! {
                     () = shutdown.cancelled() => {}
                     () = self.waker.0.notified() => {}
@@ -129,6 +127,7 @@ impl<S: OutboxStore> Relay<S> {
                 continue;
             }
             self.publish(&mut publisher, &mut lanes, &entries).await?;
+            self.note_recovery(&lanes, backoff);
         }
     }
 
@@ -158,9 +157,9 @@ impl<S: OutboxStore> Relay<S> {
         Ok(())
     }
 
-    fn recovered(&self, backoff: &mut Backoff) {
+    fn note_recovery(&self, lanes: &Lanes, backoff: &mut Backoff) {
         backoff.reset();
-        if self.health.works() {
+        if lanes.blocked.is_empty() && self.health.works() {
             tracing::info!("events are published");
         }
     }

@@ -24,7 +24,7 @@ mod tests {
 
     #[test]
     fn delays_grow_and_the_tenth_failure_is_the_last() {
-        let exchanges: Vec<_> = (1..=10).map(|failures| exchange_after(failures)).collect();
+        let exchanges: Vec<_> = (1..=10).map(exchange_after).collect();
         let of = |delay: &str| Some(format!("courseplatform.retry.{delay}"));
         let expected = [
             of("5s"),

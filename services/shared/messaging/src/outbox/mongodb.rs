@@ -14,6 +14,7 @@ use async_trait::async_trait;
 use futures::TryStreamExt as _;
 use mongodb::Collection;
 use mongodb::bson::{Bson, Document, doc};
+use mongodb::options::ReadConcern;
 use uuid::Uuid;
 
 use super::{Backlog, Entry, LANES, OutboxError, OutboxStore, lane_of};
@@ -147,6 +148,8 @@ impl MongoOutbox {
         let found = collection
             .find(doc! {"pending": true})
             .projection(doc! {"rev": 1, "outbox": 1})
+            // What a failover may take back must not be told.
+            .read_concern(ReadConcern::majority())
             .limit(limit)
             .await?;
         Ok(found.try_collect().await?)

@@ -1,9 +1,9 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use async_trait::async_trait;
+use platform_messaging::dead_letters::{DeadLetters, Which};
 use platform_messaging::{Broker, CloudEvent, Handler, HandlerError, Outgoing, Publisher};
 use platform_testkit::{TcpProxy, eventually};
 use tokio::sync::Notify;
@@ -199,15 +199,38 @@ impl Handler for Slow {
 }
 
 #[tokio::test]
-async fn a_forged_producer_is_refused_and_a_retry_keeps_the_real_one() {
-    let world = World::with_retries_after(Duration::from_millis(50)).await;
-    let login = async |service: &str| {
-        let url = world.vhost.user(&format!("{service}_a"), "^$", ".*", ".*").await;
-        Broker::new(url, service)
-    };
-    let (catalog, discount, basket) =
-        (login("catalog").await, login("discount").await, login("basket").await);
+async fn with_the_rights_of_the_platform_an_event_goes_the_whole_way_retries_included() {
+    let world = World::new().await;
+    let (catalog, basket) = (world.own_login("catalog").await, world.own_login("basket").await);
     let consumer = world.consumer(basket, Failing::times(&world, 1, transient));
+    let (relay, waker) = world.relay(catalog);
+
+    world.commit(&renames(1, 3)).await;
+    waker.wake();
+
+    eventually(SOON, || async { world.effects().await == (3, 3) }).await;
+    relay.stop().await;
+    consumer.stop().await;
+    assert_eq!(world.depth(DEAD).await, 0);
+}
+
+#[tokio::test]
+async fn a_service_can_publish_nothing_but_what_the_table_says() {
+    let world = World::new().await;
+    let basket = world.own_login("basket").await;
+    let mut publisher = Publisher::open(&basket).await.unwrap();
+    let refused = publisher.publish_one(&message(&renamed(Uuid::now_v7(), 1))).await.unwrap_err();
+    assert!(refused.to_string().contains("ACCESS_REFUSED"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_forged_producer_is_refused_and_the_real_one_is_not() {
+    let world = World::new().await;
+    // A login that got too many rights somehow.
+    let url = world.vhost.user("discount_a", "^$", ".*", "^$").await;
+    let discount = Broker::new(url, "discount");
+    let (catalog, basket) = (world.own_login("catalog").await, world.own_login("basket").await);
+    let consumer = world.consumer(basket, world.baskets());
     let (real, forged) = (renamed(Uuid::now_v7(), 1), renamed(Uuid::now_v7(), 1));
 
     publish(&discount, &[message(&forged)]).await;
@@ -216,5 +239,10 @@ async fn a_forged_producer_is_refused_and_a_retry_keeps_the_real_one() {
 
     eventually(SOON, || async { world.effects().await == (1, 1) }).await;
     assert_eq!(world.name_of(forged.subject.parse().unwrap()).await, None);
+    // Nor does a replay launder it: the origin stays the forger's.
+    let dead = DeadLetters::new(world.broker("admin"));
+    assert_eq!(dead.replay(QUEUE, Which::All).await.unwrap(), 1);
+    eventually(SOON, || async { world.depth(DEAD).await == 1 }).await;
     consumer.stop().await;
+    assert_eq!(world.effects().await, (1, 1));
 }

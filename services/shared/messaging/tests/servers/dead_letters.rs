@@ -44,6 +44,7 @@ async fn dead_letters_are_listed_and_replayed_and_then_handled_once() {
     ids.sort();
     assert_eq!(ids, events.iter().map(|event| event.id).collect::<Vec<_>>());
     assert!(listed.iter().all(|it| it.reason.as_deref() == Some("rejected") && it.event.is_ok()));
+    eventually(SOON, || async { world.depth(DEAD).await == 3 }).await;
     assert_eq!(dead.list(QUEUE, 2).await.unwrap().len(), 2);
     eventually(SOON, || async { world.depth(DEAD).await == 3 }).await;
 

@@ -165,7 +165,7 @@ async fn a_mandatory_message_waits_for_its_queue_and_holds_up_its_lane_only() {
     }
     world.commit(std::slice::from_ref(&other)).await;
     eventually(SOON, || async { world.depth(QUEUE).await == 1 }).await;
-    assert_eq!(world.unpublished().await, 1);
+    eventually(SOON, || async { world.unpublished().await == 1 }).await;
 
     let (channel, _) = world.broker("admin").channel().await.unwrap();
     let (exchange, key) = ("courseplatform.commands".into(), "test.payment.capture.v1".into());

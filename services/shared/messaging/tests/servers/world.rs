@@ -31,11 +31,15 @@ pub(crate) struct World {
 /// Something that runs until it is stopped or dropped.
 pub(crate) struct Running {
     pub(crate) health: Health,
-    pub(crate) task: JoinHandle<()>,
+    task: JoinHandle<()>,
     shutdown: DropGuard,
 }
 
 impl Running {
+    pub(crate) fn new(health: Health, task: JoinHandle<()>, shutdown: CancellationToken) -> Self {
+        Self { health, task, shutdown: shutdown.drop_guard() }
+    }
+
     pub(crate) async fn stop(self) {
         drop(self.shutdown);
         self.task.await.unwrap();
@@ -73,18 +77,32 @@ impl World {
         Broker::new(self.vhost.url(), service)
     }
 
+    /// A broker for `service` with its own login and exactly the rights that the platform gives it.
+    pub(crate) async fn own_login(&self, service: &str) -> Broker {
+        let users = topology::topology().users;
+        let rights = users.iter().find(|user| user.component.as_str() == service).unwrap();
+        let suffix = format!("{service}_a");
+        let url = self.vhost.user(&suffix, &rights.configure, &rights.write, &rights.read).await;
+        let login = format!("{}_{suffix}", self.vhost.name());
+        for topic in &rights.topics {
+            let body = serde_json::json!({"exchange": topic.exchange, "write": topic.write, "read": "^$"});
+            self.vhost.manage(http::Method::PUT, "topic-permissions", &[&login], Some(body)).await;
+        }
+        Broker::new(url, service)
+    }
+
     pub(crate) fn relay(&self, broker: Broker) -> (Running, RelayWaker) {
         let relay = Relay::new(PostgresOutbox::new(self.pool.clone()), broker);
         let (waker, health, shutdown) = (relay.waker(), relay.health(), CancellationToken::new());
         let task = tokio::spawn(relay.run(shutdown.clone()));
-        (Running { health, task, shutdown: shutdown.drop_guard() }, waker)
+        (Running::new(health, task, shutdown), waker)
     }
 
     pub(crate) fn consumer(&self, broker: Broker, handler: impl Handler) -> Running {
         let consumer = Consumer::new(broker, QUEUE, handler);
         let (health, shutdown) = (consumer.health(), CancellationToken::new());
         let task = tokio::spawn(consumer.run(shutdown.clone()));
-        Running { health, task, shutdown: shutdown.drop_guard() }
+        Running::new(health, task, shutdown)
     }
 
     pub(crate) fn baskets(&self) -> Baskets {
