@@ -1,3 +1,7 @@
-//! The web shop: server-rendered pages.
+//! The web shop's binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    platform_service::main::<web::Web>()
+}
