@@ -70,7 +70,7 @@ fn is_number(text: &Sensitive, (): &()) -> garde::Result {
 }
 
 fn is_expiry(text: &Sensitive, (): &()) -> garde::Result {
-    let today = OffsetDateTime::now_utc().date();
+    let today = platform_service::now().date();
     checked(text.expose().parse::<Expiry>().and_then(|expiry| expiry.check(today)))
 }
 
@@ -119,7 +119,7 @@ async fn create(
     let token = CardToken::generate();
     let expires_at = state
         .cards
-        .insert(&token, caller.subject, &card, OffsetDateTime::now_utc())
+        .insert(&token, caller.subject, &card, platform_service::now())
         .await
         .map_err(|error| Problem::unavailable("postgres", &error))?;
     let document = CardTokenDocument { card_token: token.expose(), expires_at };

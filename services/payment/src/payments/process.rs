@@ -52,7 +52,7 @@ impl Process {
 
     /// Pays an order, or goes on with the payment that it has.
     pub(crate) async fn pay(&self, request: Request, token: &CardToken) -> Result<Outcome, PayError> {
-        let begun = self.payments.begin(request, token, OffsetDateTime::now_utc()).await?;
+        let begun = self.payments.begin(request, token, platform_service::now()).await?;
         let (payment, made) = match begun {
             Begun::Made(payment) => (payment, true),
             Begun::Existing(payment) if payment.buyer != request.buyer => return Err(PayError::NotYours),
@@ -66,7 +66,7 @@ impl Process {
         }
         match self.ask(&payment, made).await {
             Ok(decision) => {
-                let payment = self.payments.decide(payment, decision, OffsetDateTime::now_utc()).await?;
+                let payment = self.payments.decide(payment, decision, platform_service::now()).await?;
                 Ok(Outcome { payment, made })
             }
             Err(error) => {
