@@ -5,13 +5,16 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPai
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use super::keyring::{Keyring, SealError, Sealed};
 
 /// An uncompressed point: a byte that says so, then x and y (SEC 1 §2.3.3).
 const POINT_BYTES: usize = 65;
 const UNCOMPRESSED: u8 = 4;
+/// Clocks of replicas differ: a key that another one has just published is not of the future. Publishing a
+/// little early does no harm.
+const CLOCK_SKEW: Duration = Duration::MINUTE;
 
 /// Why a key can't be made or used. Never contains a key.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -96,7 +99,7 @@ impl StoredKey {
 
     /// Whether verifiers should know the key at `now`.
     pub(crate) fn is_published_at(&self, now: OffsetDateTime) -> bool {
-        self.published_at <= now && self.retired_at.is_none_or(|end| now < end)
+        self.published_at <= now + CLOCK_SKEW && self.retired_at.is_none_or(|end| now < end)
     }
 }
 
@@ -142,7 +145,6 @@ mod tests {
     use super::*;
     use aws_lc_rs::rand::SystemRandom;
     use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
-    use time::Duration;
 
     const NOW: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
 
@@ -184,7 +186,8 @@ mod tests {
     #[test]
     fn a_key_is_published_until_it_retires() {
         let key = StoredKey::first(&keyring("a", 1), NOW).unwrap();
-        assert!(key.is_published_at(NOW) && !key.is_published_at(NOW - Duration::SECOND));
+        assert!(key.is_published_at(NOW) && key.is_published_at(NOW - CLOCK_SKEW));
+        assert!(!key.is_published_at(NOW - Duration::HOUR));
         let retired = StoredKey { retired_at: Some(NOW + Duration::HOUR), ..key };
         assert!(retired.is_published_at(NOW) && !retired.is_published_at(NOW + Duration::HOUR));
     }

@@ -27,6 +27,8 @@ enum KeeperError {
     Key(#[from] KeyError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("every signing key is retired or of the future")]
+    NonePublished,
 }
 
 /// What is known of the keys.
@@ -82,7 +84,7 @@ impl Keeper {
     /// Looks after the keys until `stop`.
     pub(crate) async fn run(self, stop: CancellationToken) {
         loop {
-            let pause = match self.refresh(OffsetDateTime::now_utc()).await {
+            let pause = match self.refresh(platform_service::now()).await {
                 Ok(()) => REFRESH,
                 Err(_) => RETRY,
             };
@@ -123,10 +125,14 @@ impl Keeper {
         let published = || keys.iter().filter(|key| key.is_published_at(now));
         let jwks = Jwks { keys: published().map(StoredKey::jwk).collect::<Result<_, _>>()? };
         let open = || -> Result<(), KeeperError> {
+            if jwks.keys.is_empty() {
+                return Err(KeeperError::NonePublished);
+            }
             let keyring = self.keyring.read()?;
             published().try_for_each(|key| key.open(&keyring).map(drop))?;
             Ok(())
         };
-        Ok((Arc::new(jwks), open()))
+        let usable = open();
+        Ok((Arc::new(jwks), usable))
     }
 }

@@ -121,27 +121,29 @@ impl Connection {
         self.at_rest = true;
         Ok(rows)
     }
-
-    /// Begins a transaction. Dropped without a commit, it never happened.
-    ///
-    /// # Errors
-    /// When the server refuses or the connection breaks.
-    pub async fn begin(&mut self) -> Result<Transaction<'_>, SqlServerError> {
-        self.at_rest = false;
-        self.client.begin_transaction().await?;
-        Ok(Transaction(self))
-    }
 }
 
-/// An open transaction; use it like a [`Client`].
-pub struct Transaction<'a>(&'a mut Connection);
+/// Begins a transaction on a connection of the pool.
+///
+/// # Errors
+/// When there is no connection, the server refuses or the connection breaks.
+pub async fn begin(pool: &Pool) -> Result<Transaction, SqlServerError> {
+    let mut connection = pool.get().await?;
+    connection.at_rest = false;
+    connection.client.begin_transaction().await?;
+    Ok(Transaction(connection))
+}
 
-impl Transaction<'_> {
+/// An open transaction; use it like a [`Client`]. Dropped without a commit, it never happened: its connection
+/// is closed.
+pub struct Transaction(managed::Object<Manager>);
+
+impl Transaction {
     /// Makes it happen.
     ///
     /// # Errors
     /// When the server refuses or the connection breaks; then whether it happened is unknown.
-    pub async fn commit(self) -> Result<(), SqlServerError> {
+    pub async fn commit(mut self) -> Result<(), SqlServerError> {
         self.0.client.commit_transaction().await?;
         self.0.at_rest = true;
         Ok(())
@@ -151,14 +153,14 @@ impl Transaction<'_> {
     ///
     /// # Errors
     /// When the connection breaks; then it is undone all the same.
-    pub async fn rollback(self) -> Result<(), SqlServerError> {
+    pub async fn rollback(mut self) -> Result<(), SqlServerError> {
         self.0.client.rollback_transaction().await?;
         self.0.at_rest = true;
         Ok(())
     }
 }
 
-impl Deref for Transaction<'_> {
+impl Deref for Transaction {
     type Target = Client;
 
     fn deref(&self) -> &Client {
@@ -166,7 +168,7 @@ impl Deref for Transaction<'_> {
     }
 }
 
-impl DerefMut for Transaction<'_> {
+impl DerefMut for Transaction {
     fn deref_mut(&mut self) -> &mut Client {
         &mut self.0.client
     }
@@ -289,8 +291,7 @@ pub struct Migration {
 /// When the server stays away, a migration fails, or one that was applied has been changed.
 pub async fn migrate(pool: &Pool, migrations: &[Migration]) -> Result<(), StartError> {
     wait_for(pool).await?;
-    let mut connection = pool.get().await.map_err(SqlServerError::from)?;
-    let mut tx = connection.begin().await?;
+    let mut tx = begin(pool).await?;
     let lock = format!(
         "DECLARE @got int;
          EXEC @got = sp_getapplock @Resource = 'schema_migrations', @LockMode = 'Exclusive',
