@@ -207,8 +207,11 @@ impl VirtualHost<'_> {
         let path = ["topic-permissions", self.name, name];
         let what = format!("giving {name} its routing keys");
         let wanted = |exchange: &str| may.topics.iter().any(|topic| topic.exchange == exchange);
-        let had = self.management.call(&what, Method::GET, &path, None).await?;
-        let stale = had.as_array().into_iter().flatten().any(|permission| {
+        // By user: the same question with the virtual host in it answers 404 where there is none yet.
+        let by_user = ["users", name, "topic-permissions"];
+        let had = self.management.call(&what, Method::GET, &by_user, None).await?;
+        let here = |permission: &&Value| permission.get("vhost").and_then(Value::as_str) == Some(self.name);
+        let stale = had.as_array().into_iter().flatten().filter(here).any(|permission| {
             permission.get("exchange").and_then(Value::as_str).is_some_and(|exchange| !wanted(exchange))
         });
         if stale {
