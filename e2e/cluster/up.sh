@@ -16,6 +16,9 @@ trap 'say "broken off; make up goes on from here, make down clears up"; exit 130
 
 kind_chosen || [[ $(id -u) -eq 0 ]] ||
     die "make up needs root here: it makes network namespaces and runs containers (sudo make up)"
+for program in cargo go; do
+    command -v "$program" >/dev/null || die "$program is needed to build the platform; README.md says which version"
+done
 lock "make up"
 disk_check
 forward_port_check

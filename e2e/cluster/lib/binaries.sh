@@ -12,6 +12,11 @@ kubernetes_programs=(etcd kube-apiserver kube-controller-manager kube-scheduler 
 binaries_flags() {
     local package minor=${kubernetes_version#v1.}
     printf '%s' "-s -w -X helm.sh/helm/v3/internal/version.version=$helm_version"
+    # What `helm lint` and `helm template` assume where there is no cluster.
+    for package in lint/rules chartutil; do
+        printf ' -X helm.sh/helm/v3/pkg/%s.k8sVersionMajor=1 -X helm.sh/helm/v3/pkg/%s.k8sVersionMinor=%s' \
+            "$package" "$package" "${minor%%.*}"
+    done
     for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
         printf ' -X %s.gitVersion=%s -X %s.gitMajor=1 -X %s.gitMinor=%s' \
             "$package" "$kubernetes_version" "$package" "$package" "${minor%%.*}"

@@ -7,8 +7,8 @@ cluster_parts=(namespace etcd kube-apiserver kube-controller-manager kube-schedu
 
 # disk_check: the images, the builds and the databases need room.
 disk_check() {
-    local folder free needed=4000
-    [[ -d $state/containerd ]] && needed=1000
+    local folder free needed=12000
+    if [[ -e $run/env ]]; then needed=1000; elif [[ -e $run/images.txt ]]; then needed=4000; fi
     mkdir -p "$run" "$cache"
     for folder in "$run" "$cache"; do
         free=$(df --output=avail -BM "$folder" | tail -n 1 | tr -dc 0-9)
@@ -47,7 +47,7 @@ cluster_up() {
 # data under .run stay.
 cluster_down() {
     local name
-    stop forwarder 5
+    stop forwarder
     node_down
     for name in volumes coredns kube-scheduler kube-controller-manager kube-apiserver etcd; do stop "$name"; done
     network_down

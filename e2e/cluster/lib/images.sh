@@ -22,18 +22,28 @@ images_import() {
     done <"$1"
 }
 
-# images_roll deletes the pods that run the old content of a changed image: the
-# tag, and so what every object wishes, is the same as before.
+# images_users KIND PATH FILTER: the objects of a kind with the images of their pods, as
+# "<namespace> <name> <image>..." lines. PATH leads to the pod's specification.
+images_users() {
+    kubectl get "$1" --all-namespaces -o jsonpath="{range .items[$3]}{.metadata.namespace}{\" \"}{.metadata.name}{\" \"}\
+{$2.initContainers[*].image}{\" \"}{$2.containers[*].image}{\"\\n\"}{end}"
+}
+
+# images_roll deletes the pods that run the old content of a changed image, and
+# Jobs that it made fail: the tag, and so what every object wishes, is the same
+# as before, so nobody else would make them anew.
 images_roll() {
-    local file reference namespace pod
+    local file reference kind namespace name
     for file in "$imported"/*.roll; do
         [[ -e $file ]] || continue
         reference=$(<"$file")
-        while read -r namespace pod; do
-            say "restarting $namespace/$pod: $reference changed"
-            kubectl delete pod --namespace "$namespace" "$pod" --wait=false --ignore-not-found >/dev/null
-        done < <(kubectl get pods --all-namespaces --field-selector=status.phase!=Succeeded -o jsonpath='{range .items[*]}{.metadata.namespace}{" "}{.metadata.name}{" "}{.spec.initContainers[*].image}{" "}{.spec.containers[*].image}{"\n"}{end}' |
-            awk -v image="$reference" '{for (i = 3; i <= NF; i++) if ($i == image) {print $1, $2; next}}')
+        while read -r kind namespace name; do
+            say "making $kind $namespace/$name anew: $reference changed"
+            kubectl delete "$kind" --namespace "$namespace" "$name" --wait=false --ignore-not-found >/dev/null
+        done < <({
+            images_users pods .spec '?(@.status.phase!="Succeeded")' | sed 's/^/pod /'
+            images_users jobs .spec.template.spec '?(@.status.failed)' | sed 's/^/job /'
+        } | awk -v image="$reference" '{for (i = 4; i <= NF; i++) if ($i == image) {print $1, $2, $3; next}}')
         rm -f "$file"
     done
 }

@@ -207,8 +207,8 @@ kill_all() {
 node_down() {
     local -a left
     local deadline=$((SECONDS + 10))
-    stop kubelet 5
-    stop kube-proxy 5
+    stop kubelet
+    stop kube-proxy
     mapfile -t left < <(container_processes)
     kill_all TERM "${left[@]}"
     while ((SECONDS < deadline)); do
@@ -217,7 +217,7 @@ node_down() {
         ((${#left[@]} > 0)) || break
         sleep 0.2
     done
-    stop containerd 5
+    stop containerd
     deadline=$((SECONDS + 15))
     while ((SECONDS < deadline)); do
         mapfile -t left < <(container_processes; shims)

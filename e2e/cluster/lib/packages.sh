@@ -1,10 +1,10 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# Debian packages that the offline cluster needs: installed when missing, never
+# Debian packages that the offline cluster and building for it need: installed when missing, never
 # started (the daemons that we run are our own). Sourced after common.sh.
 
 # What must be there, as <program or file>=<package>.
 required=(ip=iproute2 nsenter=util-linux openssl=openssl curl=curl containerd=containerd runc=runc
-    nft=nftables flock=util-linux
+    nft=nftables flock=util-linux cc=gcc /usr/include/stdio.h=libc6-dev
     /usr/lib/cni/ptp=containernetworking-plugins /usr/lib/cni/host-local=containernetworking-plugins)
 
 packages() {

@@ -59,38 +59,65 @@ platform_get() {
     kubectl get courseplatform --namespace "$platform_namespace" "$platform_name" -o jsonpath="$1"
 }
 
+# platform_fields: what platform_awaited looks at, one field a line each. Messages
+# of the operator have no line breaks.
+platform_fields() {
+    local ready='.status.conditions[?(@.type=="Ready")]' wrong='.status.conditions[?(@.status=="False")]'
+    local newline='{"\n"}'
+    platform_get "{.metadata.generation}$newline{.status.observedGeneration}$newline{$ready.status}$newline\
+{$ready.reason}: {$ready.message}$newline\
+{range .status.servers[*]}{.name}={.state} {end}{range .status.components[*]}{.name}={.state} {end}$newline\
+{range $wrong}{.type}={.message}; {end}$newline\
+{range .status.problems[*]}{.component} ({.pod}): {.reason} {.message}; {end}$newline"
+}
+
 # platform_awaited: what is not ready, in words. Nothing when Ready is true for
 # the specification as it is now.
 platform_awaited() {
-    local generation observed ready reason message components problems
-    local condition='.status.conditions[?(@.type=="Ready")]'
-    # A unit separator keeps empty fields apart, as a space would not.
-    IFS=$'\x1f' read -r -d '' generation observed ready reason message components problems < <(
-        platform_get "{.metadata.generation}"$'\x1f'"{.status.observedGeneration}"$'\x1f'"{$condition.status}"$'\x1f'"{$condition.reason}"$'\x1f'"{$condition.message}"$'\x1f'"{range .status.servers[*]}{.name}={.state} {end}{range .status.components[*]}{.name}={.state} {end}"$'\x1f'"{range .status.problems[*]}{.component}: {.reason} {.message}; {end}"
-        printf '\0'
-    ) || true
+    local text generation observed ready reason parts wrong problems
+    text=$(platform_fields)
+    {
+        read -r generation && read -r observed && read -r ready && read -r reason && read -r parts &&
+            read -r wrong && read -r problems
+    } <<<"$text"$'\n\n\n' || true
     if [[ -z $observed || $observed != "$generation" ]]; then
         printf 'the operator to see the platform\n'
-    elif [[ $ready != True ]]; then
-        components=$(tr ' ' '\n' <<<"$components" | sed -n '/=Ready$/d; s/\(.*\)=\(.*\)/\1 (\2)/p' | paste -sd, | sed 's/,/, /g')
-        printf '%s%s%s\n' "${components:-$reason: $message}" "${problems:+. Problems: }" "$problems"
+        return
     fi
+    [[ $ready != True ]] || return 0
+    parts=$(tr ' ' '\n' <<<"$parts" | sed -n '/=Ready$/d; s/\(.*\)=\(.*\)/\1 (\2)/p' | paste -sd, | sed 's/,/, /g')
+    printf '%s' "${parts:-$reason}"
+    # What the operator could not do, beside what is on its way.
+    if [[ $wrong == *Reconciled=* ]]; then printf '. Not applied: %s' "$(sed 's/.*Reconciled=//; s/; [A-Z][A-Za-z]*=.*//' <<<"$wrong")"; fi
+    printf '%s%s\n' "${problems:+. Problems: }" "$problems"
+}
+
+# platform_failed_jobs shows the last words of Jobs that have given up.
+platform_failed_jobs() {
+    local job
+    while read -r job; do
+        printf -- '--- the last words of Job %s:\n' "$job"
+        kubectl logs --namespace "$platform_namespace" "job/$job" --tail=5 2>&1
+    done < <(kubectl get jobs --namespace "$platform_namespace" \
+        -o jsonpath='{range .items[?(@.status.failed)]}{.metadata.name}{"\n"}{end}')
 }
 
 # platform_wait follows the platform until it is ready, and says what it awaits
-# each time that changes.
+# each time that changes. A failed Job is not waited for: it needs a person.
 platform_wait() {
-    local awaited said='' started=$SECONDS limit=$((SECONDS + 600))
+    local awaited said='' since=$SECONDS limit=$((SECONDS + 600))
     while true; do
         if ! awaited=$(platform_awaited 2>&1); then awaited="the API: $awaited"; fi
         [[ -n $awaited ]] || break
         if [[ $awaited != "$said" ]]; then
             say "waiting for $awaited"
             said=$awaited
+            since=$SECONDS
         fi
-        if ((SECONDS >= limit)); then
+        if ((SECONDS >= limit)) || { [[ $awaited == *Failed\)* ]] && ((SECONDS - since > 20)); }; then
             kubectl get pods --namespace "$platform_namespace" >&2 || true
-            die "not ready after $((SECONDS - started)) s; see make status and make logs"
+            platform_failed_jobs >&2 || true
+            die "the platform does not become ready; see make status and make logs"
         fi
         sleep 0.5
     done

@@ -26,9 +26,10 @@ pid_of() {
     printf '%s\n' "$pid"
 }
 
-# stop NAME [SECONDS]: ends it in order, or by force after that long (20 s).
+# stop NAME [SECONDS]: ends it in order, or by force after that long (5 s: none of
+# them has anything to lose, and kube-apiserver would wait a minute for watches).
 stop() {
-    local pid deadline=$((SECONDS + ${2:-20}))
+    local pid deadline=$((SECONDS + ${2:-5}))
     if pid=$(pid_of "$1"); then
         kill -TERM "$pid" 2>/dev/null || true
         while pid_of "$1" >/dev/null; do
