@@ -12,7 +12,7 @@ use kube::runtime::controller::Action;
 use kube::{Client, Resource, ResourceExt};
 
 use crate::apply::{Applier, ApplyError, Change, Memory, Orphan, Owner, complete};
-use crate::build::{Part, Plan, build};
+use crate::build::{Part, Plan, build, first_admin_secret};
 use crate::children::{ChildKey, Children, Kind, PlatformKey};
 use crate::dereference::dereference;
 use crate::events::{self, Announcer};
@@ -242,13 +242,14 @@ impl Pass<'_> {
         };
         let family = self.context.children.family(&owner.key);
         let progress = Progress::of(&nodes, &family, &self.state.memory);
+        let admin_secret = first_admin_secret(valid);
         let findings = Findings {
             platform: valid,
             progress: &progress,
             family: &family,
             failures: &failures,
             before: &before,
-            admin_secret: admin_secret(&plan),
+            admin_secret: Some(&admin_secret),
         };
         let now = self.now.to_string();
         let after = status::evaluated(&findings, self.stamp(&now));
@@ -398,12 +399,4 @@ fn next(failures: Vec<Failure>) -> Result<Action, PassError> {
     }
     let pause = if waits_for_a_person { WAITING_FOR_A_PERSON } else { QUIET };
     Ok(Action::requeue(jittered(pause)))
-}
-
-/// The Secret with the first administrator's account: the one of the platform that has an e-mail address.
-fn admin_secret(plan: &Plan) -> Option<&str> {
-    plan.secrets
-        .iter()
-        .find(|secret| secret.part == Part::Platform && secret.values.contains_key("email"))
-        .map(|secret| secret.name.as_str())
 }

@@ -14,13 +14,13 @@ use super::Namespace;
 const PERIOD: Duration = Duration::from_millis(50);
 
 /// Makes everything in a namespace succeed, but for what it was told to fail.
-pub struct Kubelet {
+pub(crate) struct Kubelet {
     failing: Arc<Mutex<BTreeSet<String>>>,
     task: JoinHandle<()>,
 }
 
 impl Kubelet {
-    pub fn start(namespace: &Namespace) -> Self {
+    pub(crate) fn start(namespace: &Namespace) -> Self {
         let failing: Arc<Mutex<BTreeSet<String>>> = Arc::default();
         let place = Namespace { name: namespace.name.clone(), client: namespace.client.clone() };
         let fails = Arc::clone(&failing);
@@ -35,12 +35,12 @@ impl Kubelet {
     }
 
     /// From now on Jobs whose name contains this fail.
-    pub fn fail(&self, part: &str) {
+    pub(crate) fn fail(&self, part: &str) {
         self.failing.lock().unwrap().insert(part.to_owned());
     }
 
     /// Jobs succeed again.
-    pub fn heal(&self) {
+    pub(crate) fn heal(&self) {
         self.failing.lock().unwrap().clear();
     }
 }

@@ -21,12 +21,12 @@ fn counted(request: &Request<Body>) -> Option<String> {
 
 /// Writes down every call that writes.
 #[derive(Clone, Default)]
-pub struct Calls {
+pub(crate) struct Calls {
     writes: Arc<Mutex<Vec<String>>>,
 }
 
 impl Calls {
-    pub fn writes(&self) -> Vec<String> {
+    pub(crate) fn writes(&self) -> Vec<String> {
         self.writes.lock().unwrap().clone()
     }
 }
@@ -39,7 +39,7 @@ impl<S> Layer<S> for Calls {
     }
 }
 
-pub struct Counting<S> {
+pub(crate) struct Counting<S> {
     inner: S,
     calls: Calls,
 }
@@ -63,7 +63,7 @@ impl<S: Service<Request<Body>>> Service<Request<Body>> for Counting<S> {
 
 /// How a write fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// It never reaches the server.
     NotSent,
     /// The server does it, and its answer is lost.
@@ -72,19 +72,19 @@ pub enum Fault {
 
 /// Lets exactly the `n`th write fail (the first is 1).
 #[derive(Clone)]
-pub struct FailNth {
+pub(crate) struct FailNth {
     n: usize,
     fault: Fault,
     seen: Arc<AtomicUsize>,
 }
 
 impl FailNth {
-    pub fn new(n: usize, fault: Fault) -> Self {
+    pub(crate) fn new(n: usize, fault: Fault) -> Self {
         Self { n, fault, seen: Arc::default() }
     }
 
     /// Whether there were that many writes.
-    pub fn has_failed(&self) -> bool {
+    pub(crate) fn has_failed(&self) -> bool {
         self.seen.load(Ordering::SeqCst) >= self.n
     }
 }
@@ -97,7 +97,7 @@ impl<S> Layer<S> for FailNth {
     }
 }
 
-pub struct Failing<S> {
+pub(crate) struct Failing<S> {
     inner: S,
     plan: FailNth,
 }
