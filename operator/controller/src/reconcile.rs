@@ -10,6 +10,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::Action;
 use kube::{Client, Resource, ResourceExt};
+use serde_json::Value;
 
 use crate::apply::{Applier, ApplyError, Change, Memory, Orphan, Owner, complete};
 use crate::build::{Part, Plan, build, first_admin_secret};
@@ -324,7 +325,7 @@ impl Pass<'_> {
         }
         for node in nodes {
             let key = &node.complete.key;
-            let locked = key.kind == Kind::PersistentVolumeClaim && without_secret.contains(&key.name);
+            let locked = claims(node).iter().any(|claim| without_secret.contains(claim));
             if locked || !progress.waits_for(node).is_empty() {
                 continue;
             }
@@ -399,4 +400,21 @@ fn next(failures: Vec<Failure>) -> Result<Action, PassError> {
     }
     let pause = if waits_for_a_person { WAITING_FOR_A_PERSON } else { QUIET };
     Ok(Action::requeue(jittered(pause)))
+}
+
+/// The claims that come into being with an object: itself, or those of a StatefulSet's first pods.
+fn claims(node: &Node) -> Vec<String> {
+    let (key, object) = (&node.complete.key, &node.complete.object);
+    match key.kind {
+        Kind::PersistentVolumeClaim => vec![key.name.clone()],
+        Kind::StatefulSet => object
+            .pointer("/spec/volumeClaimTemplates")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(|template| template.pointer("/metadata/name").and_then(Value::as_str))
+            .map(|template| format!("{template}-{}-0", key.name))
+            .collect(),
+        _ => Vec::new(),
+    }
 }

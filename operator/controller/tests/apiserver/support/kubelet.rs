@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kube::ResourceExt;
-use kube::api::{DynamicObject, ListParams, Patch, PatchParams};
+use kube::api::{DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
@@ -57,11 +57,26 @@ async fn round(namespace: &Namespace, failing: &BTreeSet<String>) {
         // The namespace may be going away; the test that ends asks no more of us.
         let Ok(list) = api.list(&ListParams::default()).await else { return };
         for object in list {
+            if kind == "StatefulSet" {
+                make_claims(namespace, &object).await;
+            }
             let fails = failing.iter().any(|part| object.name_any().contains(part));
             let Some(status) = status(kind, &object, fails) else { continue };
             let patch = json!({"status": status});
             let _ = api.patch_status(&object.name_any(), &PatchParams::default(), &Patch::Merge(&patch)).await;
         }
+    }
+}
+
+/// The claims of a StatefulSet's first pod, as its controller makes them.
+async fn make_claims(namespace: &Namespace, set: &DynamicObject) {
+    for template in set.data["spec"]["volumeClaimTemplates"].as_array().into_iter().flatten() {
+        let mut claim = template.clone();
+        let name = format!("{}-{}-0", template["metadata"]["name"].as_str().unwrap(), set.name_any());
+        claim["metadata"]["name"] = Value::from(name);
+        let claim: DynamicObject = serde_json::from_value(claim).unwrap();
+        // From the second round on it is there.
+        let _ = namespace.api("v1", "PersistentVolumeClaim").create(&PostParams::default(), &claim).await;
     }
 }
 

@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use courseplatform_operator::client::write_verb;
 use http::{Request, Response};
+use http_body_util::BodyExt as _;
 use kube::client::{Body, DynBody};
 use tower::{BoxError, Layer, Service};
 
@@ -125,6 +127,53 @@ where
         Box::pin(async move {
             let answer = answer.await;
             if fails { Err("the connection broke before the answer".into()) } else { answer }
+        })
+    }
+}
+
+/// Replaces a text in everything that the server answers, as if an older definition had let it in.
+#[derive(Clone)]
+pub(crate) struct Corrupt {
+    pub(crate) text: &'static str,
+    pub(crate) instead: &'static str,
+}
+
+impl<S> Layer<S> for Corrupt {
+    type Service = Corrupting<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Corrupting { inner, plan: self.clone() }
+    }
+}
+
+pub(crate) struct Corrupting<S> {
+    inner: S,
+    plan: Corrupt,
+}
+
+impl<S> Service<Request<Body>> for Corrupting<S>
+where
+    S: Service<Request<Body>, Response = Response<Box<DynBody>>, Error = BoxError>,
+    S::Future: Send + 'static,
+{
+    type Response = Response<Box<DynBody>>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let answer = self.inner.call(request);
+        let Corrupt { text, instead } = self.plan.clone();
+        Box::pin(async move {
+            Ok(answer.await?.map(|body| {
+                let body = body.map_frame(move |frame| {
+                    frame.map_data(|data| Bytes::from(String::from_utf8_lossy(&data).replace(text, instead)))
+                });
+                Box::new(body) as Box<DynBody>
+            }))
         })
     }
 }
