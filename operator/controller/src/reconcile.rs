@@ -10,9 +10,10 @@ use k8s_openapi::jiff::Timestamp;
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::Action;
 use kube::{Client, Resource, ResourceExt};
+use serde_json::Value;
 
 use crate::apply::{Applier, ApplyError, Change, Memory, Orphan, Owner, complete};
-use crate::build::{Part, Plan, build};
+use crate::build::{Part, Plan, build, first_admin_secret};
 use crate::children::{ChildKey, Children, Kind, PlatformKey};
 use crate::dereference::dereference;
 use crate::events::{self, Announcer};
@@ -242,13 +243,14 @@ impl Pass<'_> {
         };
         let family = self.context.children.family(&owner.key);
         let progress = Progress::of(&nodes, &family, &self.state.memory);
+        let admin_secret = first_admin_secret(valid);
         let findings = Findings {
             platform: valid,
             progress: &progress,
             family: &family,
             failures: &failures,
             before: &before,
-            admin_secret: admin_secret(&plan),
+            admin_secret: Some(&admin_secret),
         };
         let now = self.now.to_string();
         let after = status::evaluated(&findings, self.stamp(&now));
@@ -319,7 +321,7 @@ impl Pass<'_> {
         }
         for node in nodes {
             let key = &node.complete.key;
-            let locked = key.kind == Kind::PersistentVolumeClaim && without_secret.contains(&key.name);
+            let locked = claims(node).iter().any(|claim| without_secret.contains(claim));
             if locked || !progress.waits_for(node).is_empty() {
                 continue;
             }
@@ -396,10 +398,19 @@ fn next(failures: Vec<Failure>) -> Result<Action, PassError> {
     Ok(Action::requeue(jittered(pause)))
 }
 
-/// The Secret with the first administrator's account: the one of the platform that has an e-mail address.
-fn admin_secret(plan: &Plan) -> Option<&str> {
-    plan.secrets
-        .iter()
-        .find(|secret| secret.part == Part::Platform && secret.values.contains_key("email"))
-        .map(|secret| secret.name.as_str())
+/// The claims that come into being with an object: itself, or those of a StatefulSet's first pods.
+fn claims(node: &Node) -> Vec<String> {
+    let (key, object) = (&node.complete.key, &node.complete.object);
+    match key.kind {
+        Kind::PersistentVolumeClaim => vec![key.name.clone()],
+        Kind::StatefulSet => object
+            .pointer("/spec/volumeClaimTemplates")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(|template| template.pointer("/metadata/name").and_then(Value::as_str))
+            .map(|template| format!("{template}-{}-0", key.name))
+            .collect(),
+        _ => Vec::new(),
+    }
 }

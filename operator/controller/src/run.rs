@@ -58,7 +58,7 @@ pub async fn operate(operator: Operator, stop: CancellationToken) {
     let (store, writer) = reflector::store::<Guarded>();
     let forgetting = Arc::clone(&context);
     let wanted = predicates::generation.combine(predicates::annotations).combine(predicates::finalizers);
-    let platforms = watch(scope.api::<Guarded>(client, &()), watcher::Config::default())
+    let platforms = watch(scope.platforms::<Guarded>(client), watcher::Config::default())
         .default_backoff()
         .reflect(writer)
         .then(move |event| {

@@ -26,14 +26,14 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// The interface to resources of a type within the scope.
-    pub(crate) fn api<K>(&self, client: Client, dynamic: &K::DynamicType) -> Api<K>
+    /// The platforms within the scope.
+    pub(crate) fn platforms<K>(&self, client: Client) -> Api<K>
     where
-        K: kube::Resource<Scope = kube::core::NamespaceResourceScope>,
+        K: kube::Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>,
     {
         match self {
-            Self::Cluster => Api::all_with(client, dynamic),
-            Self::Namespace(namespace) => Api::namespaced_with(client, namespace, dynamic),
+            Self::Cluster => Api::all(client),
+            Self::Namespace(namespace) => Api::namespaced(client, namespace),
         }
     }
 

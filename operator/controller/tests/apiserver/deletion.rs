@@ -2,19 +2,25 @@
 //! looks at the references by which it decides.
 
 use kube::api::{DynamicObject, ListParams};
-use kube::{Resource, ResourceExt};
+use kube::ResourceExt;
 use serde_json::json;
 
 use crate::support::{Kubelet, Namespace, eventually};
 
 const RETAINED: &str = "courseplatform.dev/retained";
 
+/// The Secrets and claims that the operator makes; those of servers belong to their StatefulSets.
 async fn keepers(namespace: &Namespace) -> Vec<DynamicObject> {
     let mut found = Vec::new();
     for kind in ["Secret", "PersistentVolumeClaim"] {
         found.extend(namespace.api("v1", kind).list(&ListParams::default()).await.unwrap().items);
     }
+    found.retain(|object| !object.name_any().starts_with("data-"));
     found
+}
+
+fn is_secret(object: &DynamicObject) -> bool {
+    object.data.get("spec").is_none()
 }
 
 fn is_retained(object: &DynamicObject, uid: &str) -> bool {
@@ -58,7 +64,7 @@ async fn with_retain_volumes_and_secrets_have_no_owner_and_everything_else_has()
     let uid = platform.uid().unwrap();
     namespace.condition("Ready", "True", "AllComponentsReady").await;
     let keepers = keepers(&namespace).await;
-    assert!(keepers.iter().any(|object| object.types.as_ref().is_some_and(|types| types.kind == "Secret")));
+    assert!(keepers.iter().any(is_secret) && !keepers.iter().all(is_secret));
     for object in &keepers {
         assert!(is_retained(object, &uid), "{}", object.name_any());
     }
@@ -66,6 +72,10 @@ async fn with_retain_volumes_and_secrets_have_no_owner_and_everything_else_has()
         for object in namespace.api(api_version, kind).list(&ListParams::default()).await.unwrap() {
             assert!(is_owned(&object, &uid), "{kind} {}", object.name_any());
         }
+    }
+    let sets = namespace.api("apps/v1", "StatefulSet").list(&ListParams::default()).await.unwrap();
+    for set in sets {
+        assert_eq!(set.data["spec"]["persistentVolumeClaimRetentionPolicy"]["whenDeleted"], "Retain");
     }
     // Finalizer-free: nothing holds up a deletion, not even while no operator runs.
     assert!(namespace.platforms().get("demo").await.unwrap().finalizers().is_empty());
@@ -81,6 +91,13 @@ async fn a_change_of_the_policy_hands_everything_over_and_back() {
     namespace.change(json!({"spec": {"deletionPolicy": "Delete"}})).await;
     eventually("everything is owned", || async {
         keepers(&namespace).await.iter().all(|object| is_owned(object, &uid)).then_some(())
+    })
+    .await;
+    eventually("the volumes of servers go with them", || async {
+        let sets = namespace.api("apps/v1", "StatefulSet").list(&ListParams::default()).await.unwrap();
+        sets.iter()
+            .all(|set| set.data["spec"]["persistentVolumeClaimRetentionPolicy"]["whenDeleted"] == "Delete")
+            .then_some(())
     })
     .await;
     namespace.change(json!({"spec": {"deletionPolicy": "Retain"}})).await;
@@ -103,7 +120,7 @@ async fn a_later_platform_of_the_same_name_finds_data_and_passwords() {
     let second = namespace.platform(json!({})).await.uid().unwrap();
     namespace.condition("Ready", "True", "AllComponentsReady").await;
     for old in before {
-        let kind = if old.data.get("spec").is_some() { "PersistentVolumeClaim" } else { "Secret" };
+        let kind = if is_secret(&old) { "Secret" } else { "PersistentVolumeClaim" };
         let new = namespace.api("v1", kind).get(&old.name_any()).await.unwrap();
         assert_eq!(new.uid(), old.uid(), "{} was made anew", old.name_any());
         assert_eq!(new.data.get("data"), old.data.get("data"));

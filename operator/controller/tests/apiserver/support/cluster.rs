@@ -30,7 +30,7 @@ static CRD: OnceCell<()> = OnceCell::const_new();
 ///
 /// # Panics
 /// When it doesn't within the deadline; `what` tells what was waited for.
-pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut probe: impl FnMut() -> F) -> T {
+pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut probe: impl FnMut() -> F) -> T {
     let started = Instant::now();
     loop {
         if let Some(value) = probe().await {
@@ -50,13 +50,13 @@ async fn config() -> Config {
 }
 
 /// A namespace of a test's own.
-pub struct Namespace {
-    pub name: String,
-    pub client: Client,
+pub(crate) struct Namespace {
+    pub(crate) name: String,
+    pub(crate) client: Client,
 }
 
 impl Namespace {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let client = client(config().await).unwrap();
         CRD.get_or_init(|| install_crd(client.clone())).await;
         let name = format!("t-{:012x}", rand::random::<u64>() >> 16);
@@ -65,27 +65,27 @@ impl Namespace {
         Self { name, client }
     }
 
-    pub async fn config(&self) -> Config {
+    pub(crate) async fn config(&self) -> Config {
         config().await
     }
 
-    pub fn api(&self, api_version: &str, kind: &str) -> Api<DynamicObject> {
+    pub(crate) fn api(&self, api_version: &str, kind: &str) -> Api<DynamicObject> {
         let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
         let gvk = kube::core::GroupVersionKind::gvk(group, version, kind);
         let resource = kube::core::ApiResource::from_gvk(&gvk);
         Api::namespaced_with(self.client.clone(), &self.name, &resource)
     }
 
-    pub fn platforms(&self) -> Api<CoursePlatform> {
+    pub(crate) fn platforms(&self) -> Api<CoursePlatform> {
         Api::namespaced(self.client.clone(), &self.name)
     }
 
     /// Makes a platform called `demo`; what isn't in `spec` is the least that a valid one has.
-    pub async fn platform(&self, spec: Value) -> CoursePlatform {
+    pub(crate) async fn platform(&self, spec: Value) -> CoursePlatform {
         self.named_platform("demo", spec).await
     }
 
-    pub async fn named_platform(&self, name: &str, spec: Value) -> CoursePlatform {
+    pub(crate) async fn named_platform(&self, name: &str, spec: Value) -> CoursePlatform {
         let mut whole = json!({"host": "courses.example.com"});
         merge(&mut whole, &spec);
         let platform: CoursePlatform = serde_json::from_value(json!({
@@ -97,20 +97,20 @@ impl Namespace {
     }
 
     /// Changes the platform `demo` by a merge patch.
-    pub async fn change(&self, patch: Value) {
+    pub(crate) async fn change(&self, patch: Value) {
         self.platforms().patch("demo", &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap();
     }
 
-    pub async fn status(&self, name: &str) -> CoursePlatformStatus {
+    pub(crate) async fn status(&self, name: &str) -> CoursePlatformStatus {
         self.platforms().get(name).await.unwrap().status.unwrap_or_default()
     }
 
     /// Waits until a condition of the platform `demo` has this status and reason; returns its message.
-    pub async fn condition(&self, name: &str, status: &str, reason: &str) -> String {
+    pub(crate) async fn condition(&self, name: &str, status: &str, reason: &str) -> String {
         self.condition_of("demo", name, status, reason).await
     }
 
-    pub async fn condition_of(&self, platform: &str, name: &str, status: &str, reason: &str) -> String {
+    pub(crate) async fn condition_of(&self, platform: &str, name: &str, status: &str, reason: &str) -> String {
         let mut last = String::new();
         let what = format!("condition {name} of {platform} with {status} and {reason}");
         let started = Instant::now();
@@ -128,13 +128,13 @@ impl Namespace {
     }
 
     /// Starts an operator for this namespace.
-    pub async fn operator(&self) -> RunningOperator {
+    pub(crate) async fn operator(&self) -> RunningOperator {
         let client = client(config().await).unwrap();
         self.operator_with(client)
     }
 
     /// Starts an operator whose calls pass through a layer.
-    pub async fn operator_through<L>(&self, layer: &L) -> RunningOperator
+    pub(crate) async fn operator_through<L>(&self, layer: &L) -> RunningOperator
     where
         L: Layer<Connection>,
         L::Service:
@@ -157,26 +157,26 @@ impl Namespace {
     }
 
     /// The names of the objects of a kind.
-    pub async fn names(&self, api_version: &str, kind: &str) -> Vec<String> {
+    pub(crate) async fn names(&self, api_version: &str, kind: &str) -> Vec<String> {
         let list = self.api(api_version, kind).list(&kube::api::ListParams::default()).await.unwrap();
         list.into_iter().map(|object| object.name_any()).collect()
     }
 
     /// Deletes an object as a person would.
-    pub async fn delete(&self, api_version: &str, kind: &str, name: &str) {
+    pub(crate) async fn delete(&self, api_version: &str, kind: &str, name: &str) {
         self.api(api_version, kind).delete(name, &DeleteParams::background()).await.unwrap();
     }
 }
 
 /// An operator that runs until it is dropped or stopped.
-pub struct RunningOperator {
+pub(crate) struct RunningOperator {
     stop: CancellationToken,
     task: Option<JoinHandle<()>>,
 }
 
 impl RunningOperator {
     /// Stops it as SIGTERM would, and waits for the end.
-    pub async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         self.stop.cancel();
         self.task.take().unwrap().await.unwrap();
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kube::ResourceExt;
-use kube::api::{DynamicObject, ListParams, Patch, PatchParams};
+use kube::api::{DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
@@ -14,13 +14,13 @@ use super::Namespace;
 const PERIOD: Duration = Duration::from_millis(50);
 
 /// Makes everything in a namespace succeed, but for what it was told to fail.
-pub struct Kubelet {
+pub(crate) struct Kubelet {
     failing: Arc<Mutex<BTreeSet<String>>>,
     task: JoinHandle<()>,
 }
 
 impl Kubelet {
-    pub fn start(namespace: &Namespace) -> Self {
+    pub(crate) fn start(namespace: &Namespace) -> Self {
         let failing: Arc<Mutex<BTreeSet<String>>> = Arc::default();
         let place = Namespace { name: namespace.name.clone(), client: namespace.client.clone() };
         let fails = Arc::clone(&failing);
@@ -35,12 +35,12 @@ impl Kubelet {
     }
 
     /// From now on Jobs whose name contains this fail.
-    pub fn fail(&self, part: &str) {
+    pub(crate) fn fail(&self, part: &str) {
         self.failing.lock().unwrap().insert(part.to_owned());
     }
 
     /// Jobs succeed again.
-    pub fn heal(&self) {
+    pub(crate) fn heal(&self) {
         self.failing.lock().unwrap().clear();
     }
 }
@@ -57,12 +57,27 @@ async fn round(namespace: &Namespace, failing: &BTreeSet<String>) {
         // The namespace may be going away; the test that ends asks no more of us.
         let Ok(list) = api.list(&ListParams::default()).await else { return };
         for object in list {
+            if kind == "StatefulSet" {
+                make_claims(namespace, &object).await;
+            }
             let fails = failing.iter().any(|part| object.name_any().contains(part));
             let Some(status) = status(kind, &object, fails) else { continue };
             let patch = json!({"status": status});
             let _ =
                 api.patch_status(&object.name_any(), &PatchParams::default(), &Patch::Merge(&patch)).await;
         }
+    }
+}
+
+/// The claims of a StatefulSet's first pod, as its controller makes them.
+async fn make_claims(namespace: &Namespace, set: &DynamicObject) {
+    for template in set.data["spec"]["volumeClaimTemplates"].as_array().into_iter().flatten() {
+        let mut claim = template.clone();
+        let name = format!("{}-{}-0", template["metadata"]["name"].as_str().unwrap(), set.name_any());
+        claim["metadata"]["name"] = Value::from(name);
+        let claim: DynamicObject = serde_json::from_value(claim).unwrap();
+        // From the second round on it is there.
+        let _ = namespace.api("v1", "PersistentVolumeClaim").create(&PostParams::default(), &claim).await;
     }
 }
 

@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use courseplatform_operator::client::write_verb;
 use http::{Request, Response};
+use http_body_util::BodyExt as _;
 use kube::client::{Body, DynBody};
 use tower::{BoxError, Layer, Service};
 
@@ -21,12 +23,12 @@ fn counted(request: &Request<Body>) -> Option<String> {
 
 /// Writes down every call that writes.
 #[derive(Clone, Default)]
-pub struct Calls {
+pub(crate) struct Calls {
     writes: Arc<Mutex<Vec<String>>>,
 }
 
 impl Calls {
-    pub fn writes(&self) -> Vec<String> {
+    pub(crate) fn writes(&self) -> Vec<String> {
         self.writes.lock().unwrap().clone()
     }
 }
@@ -39,7 +41,7 @@ impl<S> Layer<S> for Calls {
     }
 }
 
-pub struct Counting<S> {
+pub(crate) struct Counting<S> {
     inner: S,
     calls: Calls,
 }
@@ -63,7 +65,7 @@ impl<S: Service<Request<Body>>> Service<Request<Body>> for Counting<S> {
 
 /// How a write fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// It never reaches the server.
     NotSent,
     /// The server does it, and its answer is lost.
@@ -72,19 +74,19 @@ pub enum Fault {
 
 /// Lets exactly the `n`th write fail (the first is 1).
 #[derive(Clone)]
-pub struct FailNth {
+pub(crate) struct FailNth {
     n: usize,
     fault: Fault,
     seen: Arc<AtomicUsize>,
 }
 
 impl FailNth {
-    pub fn new(n: usize, fault: Fault) -> Self {
+    pub(crate) fn new(n: usize, fault: Fault) -> Self {
         Self { n, fault, seen: Arc::default() }
     }
 
     /// Whether there were that many writes.
-    pub fn has_failed(&self) -> bool {
+    pub(crate) fn has_failed(&self) -> bool {
         self.seen.load(Ordering::SeqCst) >= self.n
     }
 }
@@ -97,7 +99,7 @@ impl<S> Layer<S> for FailNth {
     }
 }
 
-pub struct Failing<S> {
+pub(crate) struct Failing<S> {
     inner: S,
     plan: FailNth,
 }
@@ -125,6 +127,53 @@ where
         Box::pin(async move {
             let answer = answer.await;
             if fails { Err("the connection broke before the answer".into()) } else { answer }
+        })
+    }
+}
+
+/// Replaces a text in everything that the server answers, as if an older definition had let it in.
+#[derive(Clone)]
+pub(crate) struct Corrupt {
+    pub(crate) text: &'static str,
+    pub(crate) instead: &'static str,
+}
+
+impl<S> Layer<S> for Corrupt {
+    type Service = Corrupting<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Corrupting { inner, plan: self.clone() }
+    }
+}
+
+pub(crate) struct Corrupting<S> {
+    inner: S,
+    plan: Corrupt,
+}
+
+impl<S> Service<Request<Body>> for Corrupting<S>
+where
+    S: Service<Request<Body>, Response = Response<Box<DynBody>>, Error = BoxError>,
+    S::Future: Send + 'static,
+{
+    type Response = Response<Box<DynBody>>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let answer = self.inner.call(request);
+        let Corrupt { text, instead } = self.plan.clone();
+        Box::pin(async move {
+            Ok(answer.await?.map(|body| {
+                let body = body.map_frame(move |frame| {
+                    frame.map_data(|data| Bytes::from(String::from_utf8_lossy(&data).replace(text, instead)))
+                });
+                Box::new(body) as Box<DynBody>
+            }))
         })
     }
 }

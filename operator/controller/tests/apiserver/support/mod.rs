@@ -5,7 +5,7 @@ mod kubelet;
 mod layers;
 mod snapshot;
 
-pub use cluster::{Namespace, eventually};
-pub use kubelet::Kubelet;
-pub use layers::{Calls, FailNth, Fault};
-pub use snapshot::snapshot;
+pub(crate) use cluster::{Namespace, eventually};
+pub(crate) use kubelet::Kubelet;
+pub(crate) use layers::{Calls, Corrupt, FailNth, Fault};
+pub(crate) use snapshot::snapshot;

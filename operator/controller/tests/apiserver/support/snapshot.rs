@@ -21,7 +21,7 @@ const KINDS: [(&str, &str); 11] = [
 ];
 
 /// Every object of a namespace, and the platform's conditions.
-pub async fn snapshot(namespace: &Namespace) -> Vec<Value> {
+pub(crate) async fn snapshot(namespace: &Namespace) -> Vec<Value> {
     let mut found = Vec::new();
     for (api_version, kind) in KINDS {
         for object in namespace.api(api_version, kind).list(&ListParams::default()).await.unwrap() {
