@@ -100,7 +100,7 @@ pub struct ExternalServerSpec {
     #[schemars(length(min = 1, max = 253))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret_ref: Option<String>,
-    /// Who makes databases and users. Admin when absent: the operator, with the account of secretRef.
+    /// Who makes databases and users; for SQL Server None in this release. Admin when absent: the operator, with the account of secretRef.
     /// None: somebody has made them, and serviceSecrets names them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provisioning: Option<Provisioning>,

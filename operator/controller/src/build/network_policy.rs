@@ -206,7 +206,10 @@ fn address(cidr: Option<&str>, namespaces: Option<&LabelsSpec>, pods: Option<&La
     let mut selectors = Map::new();
     for (key, labels) in [("namespaceSelector", namespaces), ("podSelector", pods)] {
         if let Some(labels) = labels {
-            selectors.insert(key.to_owned(), json!({"matchLabels": labels.match_labels}));
+            // An empty map would not be stored; the empty selector is, and matches everything.
+            let empty = labels.match_labels.is_empty();
+            let selector = if empty { json!({}) } else { json!({"matchLabels": labels.match_labels}) };
+            selectors.insert(key.to_owned(), selector);
         }
     }
     Value::Object(selectors)

@@ -221,12 +221,9 @@ mod tests {
 
     #[test]
     fn a_url_keeps_the_scheme_and_the_parameters_of_an_external_server() {
-        let platform = testing::full();
-        let spec =
-            build(&platform).into_iter().find(|spec| spec.name == "school-order-sqlserver-v1").unwrap();
-        let database = names::database_name("academy", "school", Name::Order);
-        let expected =
-            format!("sqlserver://{{{{username}}}}:{{{{password}}}}@mssql.db:1433/{database}?encrypt=true");
-        assert_eq!(spec.values["uri"], Recipe::Template(expected));
+        let specs = build(&testing::full());
+        let spec = specs.iter().find(|spec| spec.name == "school-basket-redis-v1").unwrap();
+        let expected = "rediss://{{username}}:{{password}}@redis.db:6379/0?protocol=resp3";
+        assert_eq!(spec.values["uri"], Recipe::Template(expected.to_owned()));
     }
 }

@@ -30,7 +30,7 @@ pub(crate) fn full() -> ValidatedPlatform {
     let found = Dereferenced {
         secrets: [
             ("mssql".to_owned(), Some(uri("sqlserver", "mssql.db", None, "encrypt=true"))),
-            ("redis-admin".to_owned(), Some(uri("rediss", "redis.db:6380", Some(6380), ""))),
+            ("redis-admin".to_owned(), Some(uri("rediss", "redis.db", None, "protocol=resp3"))),
             ("mongo-catalog".to_owned(), Some(uri("mongodb", "mongo.db:27018", Some(27018), ""))),
             ("regcred".to_owned(), Some(SecretFacts::default())),
         ]
@@ -49,7 +49,8 @@ pub(crate) fn full() -> ValidatedPlatform {
                 "config": {"max_connections": "200"}
             }},
             "sqlServer": {"external": {
-                "secretRef": "mssql",
+                "provisioning": "None",
+                "serviceSecrets": {"order": "mssql"},
                 "egress": [{"cidr": "10.1.0.0/16", "port": 1433}]
             }},
             "mongodb": {"external": {"provisioning": "None", "serviceSecrets": {"catalog": "mongo-catalog"}}},

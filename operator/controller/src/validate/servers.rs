@@ -147,6 +147,14 @@ impl Context<'_> {
         if !given.service_secrets.is_empty() {
             faults.spec(format!("{field}.serviceSecrets"), "is only for provisioning None");
         }
+        if kind == ServerKind::SqlServer {
+            faults.spec(
+                format!("{field}.provisioning"),
+                "Admin comes with a later release: make the databases and accounts, set None and name them in \
+                 serviceSecrets",
+            );
+            return None;
+        }
         let field = format!("{field}.secretRef");
         let Some(name) = &given.secret_ref else {
             faults.spec(field, "provisioning Admin needs it");

@@ -221,8 +221,10 @@ fn an_engine_needs_its_server_and_brings_it_into_use() {
         rejects(&with(json!({"services": order})), &Dereferenced::default()),
         ["Spec spec.servers.sqlServer: engine sqlServer needs it"]
     );
-    let server = json!({"sqlServer": {"external": {"secretRef": "mssql"}}});
-    let facts = SecretFacts { host: Some("mssql.db".into()), ..secret(&["host", "username", "password"]) };
+    let server = json!({"sqlServer": {"external": {
+        "provisioning": "None", "serviceSecrets": {"order": "mssql"},
+    }}});
+    let facts = SecretFacts { uri: Some(Ok(uri("sqlserver", "mssql.db", None, true))), ..secret(&["uri"]) };
     let platform = validate(
         &with(json!({"services": order, "servers": server})),
         &found(&[("mssql", Some(facts))]),
@@ -231,6 +233,17 @@ fn an_engine_needs_its_server_and_brings_it_into_use() {
     .unwrap();
     assert_eq!(platform.components[&Name::Order].servers, [ServerKind::SqlServer, ServerKind::RabbitMq]);
     assert!(platform.servers.contains_key(&ServerKind::SqlServer));
+}
+
+#[test]
+fn accounts_on_sql_server_must_be_finished_until_a_later_release() {
+    let platform = with(json!({
+        "services": {"order": {"engine": "sqlServer"}},
+        "servers": {"sqlServer": {"external": {"secretRef": "mssql"}}}
+    }));
+    let faults = rejects(&platform, &Dereferenced::default());
+    assert_eq!(faults.len(), 1);
+    assert!(faults[0].starts_with("Spec spec.servers.sqlServer.external.provisioning: Admin comes with"));
 }
 
 #[test]
