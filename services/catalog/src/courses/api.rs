@@ -181,7 +181,7 @@ async fn create(
         return Err(Problem::invalid_field("/category_id", "names no category"));
     }
     let creation = Creation::new(caller.subject, "POST /v1/courses", key, &new)?;
-    let now = domain::to_millis(OffsetDateTime::now_utc());
+    let now = domain::to_millis(platform_service::now());
     let card = Card {
         id: CourseId(creation.id),
         owner: caller.subject,
@@ -305,7 +305,7 @@ async fn rename(
     if course.card.name == name {
         return Ok(shown(&course));
     }
-    let renamed = course.renamed(name, OffsetDateTime::now_utc());
+    let renamed = course.renamed(name, platform_service::now());
     if !state.courses.rename(&renamed).await? {
         return Err(problem::PRECONDITION_FAILED.into());
     }
