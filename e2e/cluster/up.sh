@@ -31,8 +31,10 @@ else
     cluster_up
     images_import "$run/images.txt"
 fi
+# kubectl and helm for people, at a place that stays the same.
+ln -sfn "$bin" "$run/bin"
 if [[ -n ${ONLY_CLUSTER-} ]]; then
-    say "the cluster is ready: export KUBECONFIG=$kubeconfig"
+    say "the cluster is ready: export KUBECONFIG=$kubeconfig PATH=$run/bin:\$PATH"
     exit 0
 fi
 platform
@@ -42,5 +44,10 @@ platform_environment
 await 30 "http://localhost:$port" curl --silent --fail --output /dev/null "http://127.0.0.1:$port/" ||
     die "the platform is ready, but http://localhost:$port/ does not answer; see make logs"
 say "ready after $SECONDS s"
-printf '\n  The shop:     http://localhost:%s/\n  The cluster:  export KUBECONFIG=%s\n  All of it:    %s\n\n' \
-    "$port" "$kubeconfig" "$run/env"
+cat <<END
+
+  The shop:     http://localhost:$port/
+  The cluster:  export KUBECONFIG=$kubeconfig PATH=$run/bin:\$PATH
+  All of it:    $run/env
+
+END

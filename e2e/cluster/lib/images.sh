@@ -22,15 +22,17 @@ images_import() {
     done <"$1"
 }
 
-# images_users KIND PATH FILTER: the objects of a kind with the images of their pods, as
-# "<namespace> <name> <image>..." lines. PATH leads to the pod's specification.
+# images_users PATH KUBECTL_GET_ARGUMENTS...: objects with the images of their pods,
+# as "<namespace> <name> <image>..." lines. PATH leads to the pod's specification.
 images_users() {
-    kubectl get "$1" --all-namespaces -o jsonpath="{range .items[$3]}{.metadata.namespace}{\" \"}{.metadata.name}{\" \"}\
-{$2.initContainers[*].image}{\" \"}{$2.containers[*].image}{\"\\n\"}{end}"
+    local spec=$1
+    shift
+    kubectl get "$@" --all-namespaces -o jsonpath="{range .items[*]}{.metadata.namespace}{' '}{.metadata.name}{' '}\
+{$spec.initContainers[*].image}{' '}{$spec.containers[*].image}{'\\n'}{end}"
 }
 
 # images_roll deletes the pods that run the old content of a changed image, and
-# Jobs that it made fail: the tag, and so what every object wishes, is the same
+# Jobs that did not succeed with it: the tag, and so what every object wishes, is the same
 # as before, so nobody else would make them anew.
 images_roll() {
     local file reference kind namespace name
@@ -41,8 +43,8 @@ images_roll() {
             say "making $kind $namespace/$name anew: $reference changed"
             kubectl delete "$kind" --namespace "$namespace" "$name" --wait=false --ignore-not-found >/dev/null
         done < <({
-            images_users pods .spec '?(@.status.phase!="Succeeded")' | sed 's/^/pod /'
-            images_users jobs .spec.template.spec '?(@.status.failed)' | sed 's/^/job /'
+            images_users .spec pods --field-selector=status.phase!=Succeeded,status.phase!=Failed | sed 's/^/pod /'
+            images_users .spec.template.spec jobs --field-selector=status.successful=0 | sed 's/^/job /'
         } | awk -v image="$reference" '{for (i = 4; i <= NF; i++) if ($i == image) {print $1, $2, $3; next}}')
         rm -f "$file"
     done

@@ -83,5 +83,5 @@ kind_load() {
 kind_down() {
     kind_tools
     "$bin/kind" delete cluster --name "$kind_name" --kubeconfig "$kubeconfig"
-    rm -rf "$kind_mark" "$run/kind-tools" "$run/kind-config.yaml" "$kubeconfig" "$run/env" "$applied" "$imported"
+    rm -rf "$kind_mark" "$bin" "$run/kind-config.yaml" "$kubeconfig" "$run/env" "$applied" "$imported"
 }

@@ -25,8 +25,12 @@ node() {
 # node_cgroups makes the control group that all pods lie under. Two kubelets with
 # one root would end each other's pods.
 node_cgroups() {
-    local hierarchy
+    local hierarchy controller
     if [[ -e /sys/fs/cgroup/cgroup.controllers ]]; then
+        # Whoever uses containers has these on already; the kubelet insists on them.
+        for controller in cpu cpuset io memory pids; do
+            printf '+%s\n' "$controller" >/sys/fs/cgroup/cgroup.subtree_control 2>/dev/null || true
+        done
         mkdir -p "/sys/fs/cgroup/$cgroup"
         return
     fi
