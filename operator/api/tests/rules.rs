@@ -1,8 +1,12 @@
 //! What a real kube-apiserver makes of the definition: it takes it, within its budget for rules, and
 //! each rule accepts and rejects what it should. Every test has its own objects, created as dry runs
 //! where nothing has to be kept.
-
-#![allow(clippy::needless_pass_by_value)] // a literal reads better than a reference to one
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::needless_pass_by_value,
+    reason = "a test that cannot go on fails"
+)]
 
 use std::sync::LazyLock;
 
