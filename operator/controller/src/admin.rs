@@ -8,9 +8,7 @@ use courseplatform_api::CRD_VERSION_ANNOTATION;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::Api;
 use kube::{Client, CustomResourceExt, ResourceExt};
-use platform_http::server::{
-    BindError, CheckError, Dependency, Need, Readiness, admin_router, bind, serve,
-};
+use platform_http::server::{BindError, CheckError, Dependency, Need, Readiness, admin_router, bind, serve};
 use platform_telemetry::MetricsHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -38,11 +36,9 @@ pub(crate) fn crd_dependency(client: Client) -> Dependency {
 async fn check_crd(client: &Client) -> Result<(), String> {
     let name = courseplatform_api::CoursePlatform::crd_name();
     let api: Api<CustomResourceDefinition> = Api::all(client.clone());
-    let crd = api
-        .get_opt(name)
-        .await
-        .map_err(|error| error.to_string())?
-        .ok_or_else(|| format!("the CustomResourceDefinition {name} is not installed: install the chart's"))?;
+    let crd = api.get_opt(name).await.map_err(|error| error.to_string())?.ok_or_else(|| {
+        format!("the CustomResourceDefinition {name} is not installed: install the chart's")
+    })?;
     let installed = crd.annotations().get(CRD_VERSION_ANNOTATION).map(String::as_str).unwrap_or_default();
     let own = env!("CARGO_PKG_VERSION");
     if numbers(installed) < numbers(own) {

@@ -125,7 +125,9 @@ pub fn main() -> ExitCode {
     let program = platform_config::parse::<Program>();
     match program.command {
         Some(Command::Crd) => return printed(crd()),
-        Some(Command::Render { filename }) => return printed(render(&filename, &program.settings.defaults())),
+        Some(Command::Render { filename }) => {
+            return printed(render(&filename, &program.settings.defaults()));
+        }
         Some(Command::Run) | None => {}
     }
     let telemetry = match platform_telemetry::init(NAME, &program.telemetry) {

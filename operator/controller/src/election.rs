@@ -218,8 +218,7 @@ impl Leadership {
             return Err(Renewal::Taken { holder });
         }
         self.lease = lease;
-        let next =
-            Lease { spec: Some(candidate.taken(self.lease.spec.as_ref())), ..self.lease.clone() };
+        let next = Lease { spec: Some(candidate.taken(self.lease.spec.as_ref())), ..self.lease.clone() };
         self.lease = candidate
             .api
             .replace(&candidate.settings.name, &PostParams::default(), &next)

@@ -126,15 +126,21 @@ pub fn of_status(before: &CoursePlatformStatus, after: &CoursePlatformStatus) ->
         let why = component.message.clone().unwrap_or_default();
         let name = &component.name;
         news.extend(match component.state {
-            ComponentState::Migrating => {
-                Some(News::normal("MigrationStarted", name, format!("the database of {name} is being migrated")))
+            ComponentState::Migrating => Some(News::normal(
+                "MigrationStarted",
+                name,
+                format!("the database of {name} is being migrated"),
+            )),
+            ComponentState::MigrationFailed => {
+                Some(News::warning("MigrationFailed", name, format!("{name}: {why}")))
             }
-            ComponentState::MigrationFailed => Some(News::warning("MigrationFailed", name, format!("{name}: {why}"))),
             ComponentState::RollingOut => {
                 Some(News::normal("ComponentRollingOut", name, format!("{name} is being rolled out")))
             }
             ComponentState::Ready => Some(News::normal("ComponentReady", name, format!("{name} is ready"))),
-            ComponentState::Unavailable => Some(News::warning("ComponentFailed", name, format!("{name}: {why}"))),
+            ComponentState::Unavailable => {
+                Some(News::warning("ComponentFailed", name, format!("{name}: {why}")))
+            }
             ComponentState::Waiting | ComponentState::Stopped => None,
         });
     }
@@ -177,7 +183,9 @@ fn conditions(before: &CoursePlatformStatus, after: &CoursePlatformStatus, news:
     };
     if changed("Reconciled") {
         let told = match reason(after, "Reconciled") {
-            Some("InvalidSpec") if reason(after, "Migrated") == Some("DowngradeRefused") => Some("UpgradeRefused"),
+            Some("InvalidSpec") if reason(after, "Migrated") == Some("DowngradeRefused") => {
+                Some("UpgradeRefused")
+            }
             Some("InvalidSpec") => Some("SpecInvalid"),
             Some("ReferenceMissing") => Some("ReferenceMissing"),
             Some("NameConflict") => Some("NameConflict"),
@@ -202,7 +210,11 @@ fn conditions(before: &CoursePlatformStatus, after: &CoursePlatformStatus, news:
 /// Told when a platform has been deleted and its data stays.
 #[must_use]
 pub fn data_retained(kept: &[String]) -> News {
-    News::normal("DataRetained", "Platform", format!("kept for a platform of the same name: {}", kept.join(", ")))
+    News::normal(
+        "DataRetained",
+        "Platform",
+        format!("kept for a platform of the same name: {}", kept.join(", ")),
+    )
 }
 
 fn shorten(note: &str) -> String {

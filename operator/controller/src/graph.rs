@@ -156,7 +156,11 @@ impl Progress {
     }
 
     fn servers_that_start(&self) -> Vec<String> {
-        self.servers.iter().filter(|(_, rollout)| !rollout.ready()).map(|(kind, _)| kind.to_string()).collect()
+        self.servers
+            .iter()
+            .filter(|(_, rollout)| !rollout.ready())
+            .map(|(kind, _)| kind.to_string())
+            .collect()
     }
 
     fn provisioning(&self) -> Vec<String> {
@@ -174,7 +178,9 @@ impl Progress {
         if !entry.servers.is_empty() && waits.is_empty() {
             waits = self.provisioning();
         }
-        waits.extend(entry.after.iter().filter(|before| self.holds_back(**before, name)).map(ToString::to_string));
+        waits.extend(
+            entry.after.iter().filter(|before| self.holds_back(**before, name)).map(ToString::to_string),
+        );
         waits
     }
 
@@ -339,7 +345,12 @@ mod tests {
     fn a_failed_component_stops_an_upgrade_and_not_a_first_start() {
         let mut family = provisioned();
         for entry in components().iter().filter(|entry| entry.name != Name::Payment) {
-            put(&mut family, Kind::Job, &format!("{}-migrate", entry.name), seen("new", Facts::Job(JobState::Complete)));
+            put(
+                &mut family,
+                Kind::Job,
+                &format!("{}-migrate", entry.name),
+                seen("new", Facts::Job(JobState::Complete)),
+            );
             if entry.name != Name::Gateway {
                 put(&mut family, Kind::Deployment, entry.name.as_str(), running("new"));
             }

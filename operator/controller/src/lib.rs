@@ -5,9 +5,9 @@
 pub mod dereference;
 pub mod validate;
 // One step a line, in the order of a pass.
+pub mod apply;
 pub mod build;
 pub mod graph;
-pub mod apply;
 pub mod status;
 
 mod admin;

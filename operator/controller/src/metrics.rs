@@ -3,9 +3,7 @@
 
 use std::time::Duration;
 
-use metrics::{
-    Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
-};
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
 const RECONCILE_DURATION: &str = "courseplatform_operator_reconcile_duration_seconds";
 const RECONCILE_ERRORS: &str = "courseplatform_operator_reconcile_errors_total";

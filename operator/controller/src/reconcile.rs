@@ -303,12 +303,8 @@ impl Pass<'_> {
     ) -> Done {
         let family = self.context.children.family(&owner.key);
         let progress = Progress::of(nodes, &family, &self.state.memory);
-        let mut applier = Applier {
-            client: &self.context.client,
-            owner,
-            family: &family,
-            memory: &mut self.state.memory,
-        };
+        let mut applier =
+            Applier { client: &self.context.client, owner, family: &family, memory: &mut self.state.memory };
         let mut done = Done::default();
         // A volume that is made before the Secret that opens it would look like one whose Secret was lost.
         let mut without_secret = HashSet::new();

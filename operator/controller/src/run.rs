@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use courseplatform_api::CoursePlatform;
 use futures::{StreamExt, stream};
+use kube::Client;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::{self, ObjectRef};
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{
-    Config as ApplierConfig, Predicate, PredicateConfig, WatchStreamExt, applier, predicates, watcher as watch,
+    Config as ApplierConfig, Predicate, PredicateConfig, WatchStreamExt, applier, predicates,
+    watcher as watch,
 };
-use kube::Client;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 

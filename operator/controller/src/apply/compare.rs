@@ -30,12 +30,10 @@ fn holds_list(live: &[Value], wanted: &[Value]) -> bool {
     let key = LIST_KEYS.iter().find(|key| wanted.iter().all(|item| item.get(**key).is_some()));
     match key {
         // An item that is wanted twice under one key (a port in TCP and UDP) needs any that holds it.
-        Some(key) if !wanted.is_empty() => wanted.iter().all(|wanted| {
-            live.iter().any(|live| live.get(*key) == wanted.get(*key) && holds(live, wanted))
-        }),
-        _ => {
-            live.len() == wanted.len() && live.iter().zip(wanted).all(|(live, wanted)| holds(live, wanted))
-        }
+        Some(key) if !wanted.is_empty() => wanted
+            .iter()
+            .all(|wanted| live.iter().any(|live| live.get(*key) == wanted.get(*key) && holds(live, wanted))),
+        _ => live.len() == wanted.len() && live.iter().zip(wanted).all(|(live, wanted)| holds(live, wanted)),
     }
 }
 

@@ -14,8 +14,10 @@ pub enum ApplyError {
         whose: String,
     },
     /// A volume is there and the Secret that opens it is gone.
-    #[error("the volume {claim} is there, but the Secret {secret} that opens it is gone; restore the Secret, or \
-             delete the volume to start anew")]
+    #[error(
+        "the volume {claim} is there, but the Secret {secret} that opens it is gone; restore the Secret, or \
+             delete the volume to start anew"
+    )]
     CredentialsLost {
         /// The Secret.
         secret: String,

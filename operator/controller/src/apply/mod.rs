@@ -246,7 +246,12 @@ impl Applier<'_> {
         if left_behind {
             return Ok(());
         }
-        let whose = match live.metadata.owner_references.iter().flatten().find(|owner| owner.controller == Some(true))
+        let whose = match live
+            .metadata
+            .owner_references
+            .iter()
+            .flatten()
+            .find(|owner| owner.controller == Some(true))
         {
             Some(owner) => format!("controlled by {} {}", owner.kind, owner.name),
             None => "without a controller".to_owned(),
@@ -275,10 +280,8 @@ fn says_it_all(complete: &Complete, seen: &Seen, live: &DynamicObject) -> bool {
 }
 
 fn dynamic(complete: &Complete) -> Result<DynamicObject, ApplyError> {
-    serde_json::from_value(complete.object.clone()).map_err(|error| ApplyError::Refused {
-        child: complete.key.clone(),
-        message: error.to_string(),
-    })
+    serde_json::from_value(complete.object.clone())
+        .map_err(|error| ApplyError::Refused { child: complete.key.clone(), message: error.to_string() })
 }
 
 fn apply_params() -> PatchParams {

@@ -40,8 +40,10 @@ impl Applier<'_> {
                     let adopted =
                         seen.controller.is_none() && seen.retained_by.as_ref() != Some(&self.owner.uid);
                     let patch = belonging_patch(self.owner, spec.keep, &live);
-                    let params =
-                        PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+                    let params = PatchParams {
+                        field_manager: Some(FIELD_MANAGER.to_owned()),
+                        ..PatchParams::default()
+                    };
                     api.patch(&key.name, &params, &Patch::Merge(&patch))
                         .await
                         .map(|_| if adopted { Change::Adopted } else { Change::Updated })
@@ -75,9 +77,7 @@ impl Applier<'_> {
             .await
             .map_err(|error| ApplyError::from_kube(&key, error))?;
         match found {
-            Some(_) => {
-                Err(ApplyError::CredentialsLost { secret: spec.name.clone(), claim: claim.clone() })
-            }
+            Some(_) => Err(ApplyError::CredentialsLost { secret: spec.name.clone(), claim: claim.clone() }),
             None => Ok(()),
         }
     }

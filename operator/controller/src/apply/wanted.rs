@@ -38,7 +38,11 @@ impl Owner {
     /// The other one is null, which a merge patch understands as "take it away".
     #[must_use]
     pub fn belonging(&self, keep: bool) -> (Value, Value) {
-        if keep { (Value::Null, Value::from(self.uid.clone())) } else { (json!([self.reference()]), Value::Null) }
+        if keep {
+            (Value::Null, Value::from(self.uid.clone()))
+        } else {
+            (json!([self.reference()]), Value::Null)
+        }
     }
 }
 

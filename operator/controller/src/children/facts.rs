@@ -142,10 +142,9 @@ pub fn seen(kind: Kind, object: &DynamicObject) -> Seen {
             version: label(labels::VERSION),
             ..workload(object, "availableReplicas")
         }),
-        Kind::StatefulSet => Facts::Workload(Workload {
-            version: label(labels::VERSION),
-            ..workload(object, "readyReplicas")
-        }),
+        Kind::StatefulSet => {
+            Facts::Workload(Workload { version: label(labels::VERSION), ..workload(object, "readyReplicas") })
+        }
         Kind::Job => Facts::Job(job_state(&object.data)),
         Kind::Pod => Facts::Pod(pod_facts(&object.data)),
         Kind::Ingress | Kind::Service => Facts::Address {
@@ -223,15 +222,15 @@ fn stuck(data: &Value) -> Option<String> {
     };
     let deadline = condition(data, "Progressing")
         .is_some_and(|condition| text(condition, "reason") == "ProgressDeadlineExceeded");
-    failing("ReplicaFailure", "True")
-        .or_else(|| deadline.then(|| failing("Progressing", "False")).flatten())
+    failing("ReplicaFailure", "True").or_else(|| deadline.then(|| failing("Progressing", "False")).flatten())
 }
 
 /// How far a Job has come, by its terminal conditions.
 #[must_use]
 pub fn job_state(data: &Value) -> JobState {
     let is_true = |kind: &str| {
-        condition(data, kind).filter(|condition| condition.get("status").and_then(Value::as_str) == Some("True"))
+        condition(data, kind)
+            .filter(|condition| condition.get("status").and_then(Value::as_str) == Some("True"))
     };
     if is_true("Complete").is_some() {
         JobState::Complete

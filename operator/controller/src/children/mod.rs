@@ -89,11 +89,7 @@ impl Children {
     }
 
     /// Forgets the children of a kind that a complete list no longer has; returns their platforms.
-    pub fn keep_only(
-        &self,
-        kind: Kind,
-        listed: &HashSet<(PlatformKey, String)>,
-    ) -> Vec<PlatformKey> {
+    pub fn keep_only(&self, kind: Kind, listed: &HashSet<(PlatformKey, String)>) -> Vec<PlatformKey> {
         let mut touched = Vec::new();
         let mut families = self.lock();
         families.retain(|platform, family| {

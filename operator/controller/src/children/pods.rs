@@ -74,8 +74,7 @@ fn status_problem(status: &Value) -> Option<PodProblem> {
 
 /// How the container ended last, with what it left as its termination message.
 fn last_exit(status: &Value) -> String {
-    let ended =
-        status.pointer("/state/terminated").or_else(|| status.pointer("/lastState/terminated"));
+    let ended = status.pointer("/state/terminated").or_else(|| status.pointer("/lastState/terminated"));
     let Some(ended) = ended else { return "it keeps exiting".to_owned() };
     let code = ended.get("exitCode").and_then(Value::as_i64).unwrap_or(-1);
     let reason = text(ended, "reason");

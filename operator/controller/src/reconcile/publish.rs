@@ -46,7 +46,8 @@ impl Known {
             return Ok(());
         }
         let namespace = platform.namespace().unwrap_or_default();
-        let value = serde_json::to_value(&status).map_err(|error| Box::new(kube::Error::SerdeError(error)))?;
+        let value =
+            serde_json::to_value(&status).map_err(|error| Box::new(kube::Error::SerdeError(error)))?;
         write(client, &namespace, &platform.name_any(), platform.uid().as_deref(), &value).await?;
         self.written = Some(Written { status, seen: platform.resource_version() });
         Ok(())
@@ -61,8 +62,11 @@ async fn write(
     uid: Option<&str>,
     status: &Value,
 ) -> Result<(), PassError> {
-    let api: Api<kube::core::DynamicObject> =
-        Api::namespaced_with(client.clone(), namespace, &kube::core::ApiResource::erase::<CoursePlatform>(&()));
+    let api: Api<kube::core::DynamicObject> = Api::namespaced_with(
+        client.clone(),
+        namespace,
+        &kube::core::ApiResource::erase::<CoursePlatform>(&()),
+    );
     let patch = json!({
         "apiVersion": format!("{}/v1alpha1", courseplatform_api::GROUP),
         "kind": "CoursePlatform",
@@ -86,10 +90,10 @@ pub(super) async fn malformed(
     );
     // What can be read of its status isn't known here; ours is the same as long as the object is.
     let before = state.known.written.as_ref().map(|written| written.status.clone()).unwrap_or_default();
-    let since = before
-        .conditions
-        .first()
-        .map_or_else(|| super::Timestamp::now().to_string(), |condition| condition.last_transition_time.clone());
+    let since = before.conditions.first().map_or_else(
+        || super::Timestamp::now().to_string(),
+        |condition| condition.last_transition_time.clone(),
+    );
     let condition = |name: &str| Condition {
         type_: name.to_owned(),
         status: "False".to_owned(),
@@ -106,7 +110,11 @@ pub(super) async fn malformed(
     if before == status {
         return Ok(());
     }
-    tracing::warn!(platform = format!("{namespace}/{name}"), error = invalid.error, "a platform can't be read");
+    tracing::warn!(
+        platform = format!("{namespace}/{name}"),
+        error = invalid.error,
+        "a platform can't be read"
+    );
     let value = json!({
         "observedGeneration": status.observed_generation, "conditions": status.conditions,
     });

@@ -17,8 +17,7 @@ pub(super) fn verdict(found: &Findings<'_>) -> Verdict {
     if !serves(Name::Gateway) {
         return Verdict::no("GatewayUnavailable", "no pod of the gateway is ready");
     }
-    let missing: Vec<&str> =
-        CORE.into_iter().filter(|name| !serves(*name)).map(Name::as_str).collect();
+    let missing: Vec<&str> = CORE.into_iter().filter(|name| !serves(*name)).map(Name::as_str).collect();
     if missing.is_empty() {
         Verdict::yes("Serving", format!("serving at {}", found.platform.public_url))
     } else {

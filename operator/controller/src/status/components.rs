@@ -67,7 +67,9 @@ fn judge(found: &Findings<'_>, name: Name, one: &ComponentProgress) -> (Componen
 fn why(found: &Findings<'_>, name: Name) -> Option<String> {
     found.family.iter().find_map(|(key, seen)| match &seen.facts {
         Facts::Pod(pod)
-            if key.kind == Kind::Pod && seen.component.as_deref() == Some(name.as_str()) && !seen.deleting =>
+            if key.kind == Kind::Pod
+                && seen.component.as_deref() == Some(name.as_str())
+                && !seen.deleting =>
         {
             pod.problem.as_ref().map(|problem| format!("{}: {}", problem.reason, problem.message))
         }

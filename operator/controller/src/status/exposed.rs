@@ -6,7 +6,9 @@ use crate::validate::Exposure;
 
 pub(super) fn verdict(found: &Findings<'_>) -> Verdict {
     match &found.platform.exposure {
-        Exposure::ClusterIp => Verdict::yes("Accepted", "reachable inside the cluster only, as no exposure is asked for"),
+        Exposure::ClusterIp => {
+            Verdict::yes("Accepted", "reachable inside the cluster only, as no exposure is asked for")
+        }
         Exposure::NodePort(_) if has(found, Kind::Service) => {
             Verdict::yes("Accepted", "a port of every node leads to the gateway")
         }

@@ -190,7 +190,11 @@ pub fn holds(status: &CoursePlatformStatus, name: &str) -> bool {
 /// The reason of a condition of a status.
 #[must_use]
 pub fn reason<'a>(status: &'a CoursePlatformStatus, name: &str) -> Option<&'a str> {
-    status.conditions.iter().find(|condition| condition.type_ == name).map(|condition| condition.reason.as_str())
+    status
+        .conditions
+        .iter()
+        .find(|condition| condition.type_ == name)
+        .map(|condition| condition.reason.as_str())
 }
 
 #[cfg(test)]
@@ -202,8 +206,12 @@ mod tests {
 
     #[test]
     fn the_time_of_a_condition_moves_only_with_its_truth() {
-        let before =
-            condition("Ready", Verdict::no("Installing", ""), &[], Stamp { generation: Some(1), now: "then" });
+        let before = condition(
+            "Ready",
+            Verdict::no("Installing", ""),
+            &[],
+            Stamp { generation: Some(1), now: "then" },
+        );
         let same = condition("Ready", Verdict::no("Upgrading", "x"), std::slice::from_ref(&before), STAMP);
         assert_eq!((same.last_transition_time.as_str(), same.reason.as_str()), ("then", "Upgrading"));
         let other = condition("Ready", Verdict::yes("AllComponentsReady", ""), &[before], STAMP);
@@ -233,8 +241,11 @@ mod tests {
 
     #[test]
     fn a_refused_downgrade_shows_at_the_migrations() {
-        let fault =
-            Invalid { fault: Fault::Downgrade, field: "spec.version".to_owned(), message: "older".to_owned() };
+        let fault = Invalid {
+            fault: Fault::Downgrade,
+            field: "spec.version".to_owned(),
+            message: "older".to_owned(),
+        };
         let status = refused(&[fault], &CoursePlatformStatus::default(), STAMP);
         assert_eq!(reason(&status, "Migrated"), Some("DowngradeRefused"));
     }

@@ -38,7 +38,9 @@ pub fn summary(status: &CoursePlatformStatus) -> String {
     let count = status.ready_services.as_deref().unwrap_or("0/0");
     let mut parts = vec![format!("{count} components are ready")];
     let servers = status.servers.iter().filter(|server| server.state != ServerState::Ready);
-    parts.extend(servers.map(|server| told(&server.name, &format!("{:?}", server.state), server.message.as_deref())));
+    parts.extend(
+        servers.map(|server| told(&server.name, &format!("{:?}", server.state), server.message.as_deref())),
+    );
     let components = status.components.iter().filter(|one| one.state != ComponentState::Ready);
     parts.extend(components.map(|one| told(&one.name, &format!("{:?}", one.state), one.message.as_deref())));
     parts.join("; ")

@@ -34,7 +34,11 @@ async fn the_api_server_refuses_what_it_can_judge() {
             json!({"host": host, "servers": {"postgres": {"managed": {}, "external": {"secretRef": "x"}}}}),
             "postgres",
         ),
-        ("an engine where none can be chosen", json!({"host": host, "services": {"web": {"engine": "postgres"}}}), "engine"),
+        (
+            "an engine where none can be chosen",
+            json!({"host": host, "services": {"web": {"engine": "postgres"}}}),
+            "engine",
+        ),
     ] {
         let message = refused(&namespace, "demo", spec).await;
         assert!(message.contains(word), "{what}: {message}");
@@ -69,11 +73,15 @@ async fn a_missing_secret_is_named_while_another_platform_comes_up() {
     let namespace = Namespace::new().await;
     let _kubelet = Kubelet::start(&namespace);
     let _operator = namespace.operator().await;
-    let external = json!({"host": "bad.example.com", "servers": {"mongodb": {"external": {"secretRef": "nowhere"}}}});
+    let external =
+        json!({"host": "bad.example.com", "servers": {"mongodb": {"external": {"secretRef": "nowhere"}}}});
     namespace.named_platform("bad", external).await;
     namespace.named_platform("good", json!({"host": "good.example.com"})).await;
     let message = namespace.condition_of("bad", "Reconciled", "False", "ReferenceMissing").await;
-    assert!(message.contains("spec.servers.mongodb.external.secretRef") && message.contains("nowhere"), "{message}");
+    assert!(
+        message.contains("spec.servers.mongodb.external.secretRef") && message.contains("nowhere"),
+        "{message}"
+    );
     namespace.condition_of("good", "Ready", "True", "AllComponentsReady").await;
     let status = namespace.status("bad").await;
     assert_eq!(status.observed_generation, Some(1));
@@ -111,7 +119,9 @@ async fn an_object_that_cannot_be_read_does_not_stop_the_watch() {
     let told = eventually("the broken one is told about", || async {
         let object = raw.get("broken").await.unwrap();
         let conditions = object.data["status"]["conditions"].as_array()?.clone();
-        conditions.into_iter().find(|condition| condition["type"] == "Ready" && condition["reason"] == "InvalidSpec")
+        conditions
+            .into_iter()
+            .find(|condition| condition["type"] == "Ready" && condition["reason"] == "InvalidSpec")
     })
     .await;
     assert!(told["message"].as_str().unwrap().contains("can't be read"), "{told}");

@@ -22,9 +22,12 @@ async fn a_platform_of_one_line_becomes_ready() {
     assert!(status.components.iter().all(|component| component.state == ComponentState::Ready));
     let secret = status.admin_secret.unwrap();
     assert!(namespace.names("v1", "Secret").await.contains(&secret), "{secret} is not there");
-    for (condition, reason) in
-        [("Available", "Serving"), ("Reconciled", "Applied"), ("ServersReady", "Ready"), ("Migrated", "UpToDate")]
-    {
+    for (condition, reason) in [
+        ("Available", "Serving"),
+        ("Reconciled", "Applied"),
+        ("ServersReady", "Ready"),
+        ("Migrated", "UpToDate"),
+    ] {
         namespace.condition(condition, "True", reason).await;
     }
     namespace.condition("HighlyAvailable", "False", "SingleNodeServers").await;
@@ -96,11 +99,13 @@ async fn a_stopped_platform_keeps_its_servers_and_no_other_pod() {
     namespace.change(json!({"spec": {"stopped": true}})).await;
     namespace.condition("Ready", "False", "Stopped").await;
     eventually("no replicas", || async {
-        let list = namespace.api("apps/v1", "Deployment").list(&kube::api::ListParams::default()).await.unwrap();
+        let list =
+            namespace.api("apps/v1", "Deployment").list(&kube::api::ListParams::default()).await.unwrap();
         list.iter().all(|deployment| deployment.data["spec"]["replicas"] == 0).then_some(())
     })
     .await;
-    let servers = namespace.api("apps/v1", "StatefulSet").list(&kube::api::ListParams::default()).await.unwrap();
+    let servers =
+        namespace.api("apps/v1", "StatefulSet").list(&kube::api::ListParams::default()).await.unwrap();
     assert!(servers.iter().all(|server| server.data["spec"]["replicas"] == 1));
     namespace.change(json!({"spec": {"stopped": false}})).await;
     namespace.condition("Ready", "True", "AllComponentsReady").await;

@@ -118,8 +118,8 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let fails = counted(&request).is_some()
-            && self.plan.seen.fetch_add(1, Ordering::SeqCst) + 1 == self.plan.n;
+        let fails =
+            counted(&request).is_some() && self.plan.seen.fetch_add(1, Ordering::SeqCst) + 1 == self.plan.n;
         if fails && self.plan.fault == Fault::NotSent {
             return Box::pin(async { Err("the connection broke before the call".into()) });
         }

@@ -42,7 +42,9 @@ fn normalised(kind: &str, object: &DynamicObject, namespace: &str) -> Value {
     let prefix = platform_components::names::platform_prefix(namespace, "demo");
     let owners: Vec<&str> = object.owner_references().iter().map(|owner| owner.name.as_str()).collect();
     let data = match kind {
-        "Secret" => json!(object.data["data"].as_object().map(|data| data.keys().cloned().collect::<Vec<_>>())),
+        "Secret" => {
+            json!(object.data["data"].as_object().map(|data| data.keys().cloned().collect::<Vec<_>>()))
+        }
         "Service" => json!([object.data["spec"]["ports"], object.data["spec"]["selector"]]),
         "Job" => json!(object.data["spec"]["template"]["spec"]["containers"][0]["args"]),
         _ => object.data["spec"].clone(),
