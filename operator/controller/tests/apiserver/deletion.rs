@@ -1,8 +1,8 @@
 //! What stays of a platform, and what a later one does with it. No garbage collector runs here, so a test
 //! looks at the references by which it decides.
 
-use kube::api::{DynamicObject, ListParams};
 use kube::ResourceExt;
+use kube::api::{DynamicObject, ListParams};
 use serde_json::json;
 
 use crate::support::{Kubelet, Namespace, eventually};

@@ -18,7 +18,7 @@ async fn install(n: usize, fault: Fault) -> (Vec<Value>, bool) {
 }
 
 /// How many installations run at a time.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 12;
 
 async fn every_write_fails_once(fault: Fault) {
     let (expected, _) = install(usize::MAX, fault).await;

@@ -10,6 +10,7 @@ use courseplatform_operator::validate::Defaults;
 use courseplatform_operator::{Operator, operate};
 use http::{Request, Response};
 use k8s_openapi::api::core::v1::Namespace as KubeNamespace;
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
 use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use kube::client::{Body, DynBody};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -22,15 +23,20 @@ use tower::{BoxError, Layer, Service};
 
 /// How long an effect may take. Far more than any needs: the machine may be busy.
 const DEADLINE: Duration = Duration::from_secs(60);
-const POLL: Duration = Duration::from_millis(50);
+const POLL: Duration = Duration::from_millis(100);
+/// Who the operator is in tests: somebody with exactly the rights of the chart's ClusterRole.
+const OPERATOR: &str = "operator-under-test";
 
-static CRD: OnceCell<()> = OnceCell::const_new();
+static INSTALLED: OnceCell<()> = OnceCell::const_new();
 
 /// Waits until `probe` gives something.
 ///
 /// # Panics
 /// When it doesn't within the deadline; `what` tells what was waited for.
-pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut probe: impl FnMut() -> F) -> T {
+pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(
+    what: &str,
+    mut probe: impl FnMut() -> F,
+) -> T {
     let started = Instant::now();
     loop {
         if let Some(value) = probe().await {
@@ -49,6 +55,12 @@ async fn config() -> Config {
     Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap()
 }
 
+async fn operators_config() -> Config {
+    let mut config = config().await;
+    config.auth_info.impersonate = Some(OPERATOR.to_owned());
+    config
+}
+
 /// A namespace of a test's own.
 pub(crate) struct Namespace {
     pub(crate) name: String,
@@ -58,7 +70,7 @@ pub(crate) struct Namespace {
 impl Namespace {
     pub(crate) async fn new() -> Self {
         let client = client(config().await).unwrap();
-        CRD.get_or_init(|| install_crd(client.clone())).await;
+        INSTALLED.get_or_init(|| install(client.clone())).await;
         let name = format!("t-{:012x}", rand::random::<u64>() >> 16);
         let object: KubeNamespace = serde_json::from_value(json!({"metadata": {"name": name}})).unwrap();
         Api::all(client.clone()).create(&PostParams::default(), &object).await.unwrap();
@@ -110,7 +122,13 @@ impl Namespace {
         self.condition_of("demo", name, status, reason).await
     }
 
-    pub(crate) async fn condition_of(&self, platform: &str, name: &str, status: &str, reason: &str) -> String {
+    pub(crate) async fn condition_of(
+        &self,
+        platform: &str,
+        name: &str,
+        status: &str,
+        reason: &str,
+    ) -> String {
         let mut last = String::new();
         let what = format!("condition {name} of {platform} with {status} and {reason}");
         let started = Instant::now();
@@ -129,8 +147,7 @@ impl Namespace {
 
     /// Starts an operator for this namespace.
     pub(crate) async fn operator(&self) -> RunningOperator {
-        let client = client(config().await).unwrap();
-        self.operator_with(client)
+        self.operator_with(client(operators_config().await).unwrap())
     }
 
     /// Starts an operator whose calls pass through a layer.
@@ -141,7 +158,7 @@ impl Namespace {
             Service<Request<Body>, Response = Response<Box<DynBody>>, Error = BoxError> + Send + 'static,
         <L::Service as Service<Request<Body>>>::Future: Send + 'static,
     {
-        self.operator_with(client_with(config().await, layer).unwrap())
+        self.operator_with(client_with(operators_config().await, layer).unwrap())
     }
 
     fn operator_with(&self, client: Client) -> RunningOperator {
@@ -188,17 +205,43 @@ impl Drop for RunningOperator {
     }
 }
 
-async fn install_crd(client: Client) {
-    let api: Api<
+/// What the chart installs beside the operator itself.
+async fn install(client: Client) {
+    let crds: Api<
         k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
     > = Api::all(client.clone());
     let crd = courseplatform_api::crd();
     let params = PatchParams::apply("tests").force();
-    api.patch(&crd.name_any(), &params, &Patch::Apply(&crd)).await.unwrap();
-    eventually("the API server serves platforms", || async {
-        Api::<CoursePlatform>::all(client.clone()).list(&kube::api::ListParams::default()).await.ok()
+    crds.patch(&crd.name_any(), &params, &Patch::Apply(&crd)).await.unwrap();
+    let roles: Api<ClusterRole> = Api::all(client.clone());
+    let role = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": OPERATOR},
+        "rules": rules_of_the_chart(),
+    });
+    roles.patch(OPERATOR, &params, &Patch::Apply(&role)).await.unwrap();
+    let bindings: Api<ClusterRoleBinding> = Api::all(client.clone());
+    let binding = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
+        "metadata": {"name": OPERATOR},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": OPERATOR},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": OPERATOR}],
+    });
+    bindings.patch(OPERATOR, &params, &Patch::Apply(&binding)).await.unwrap();
+    let operators = kube::Client::try_from(operators_config().await).unwrap();
+    eventually("the API server serves platforms to the operator", || async {
+        Api::<CoursePlatform>::all(operators.clone()).list(&kube::api::ListParams::default()).await.ok()
     })
     .await;
+}
+
+/// The rules of the chart's ClusterRole; they are the same whatever the values.
+fn rules_of_the_chart() -> Value {
+    let path =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../../charts/courseplatform-operator/templates/rbac.yaml");
+    let template = std::fs::read_to_string(path).unwrap();
+    let (_, rest) = template.split_once("\nrules:\n").unwrap();
+    let (rules, _) = rest.split_once("\n---").unwrap();
+    serde_norway::from_str(rules).unwrap()
 }
 
 fn merge(into: &mut Value, from: &Value) {

@@ -2,36 +2,41 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use kube::ResourceExt;
-use kube::api::{DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use futures::StreamExt;
+use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use super::Namespace;
 
-const PERIOD: Duration = Duration::from_millis(50);
+type Failing = Arc<Mutex<BTreeSet<String>>>;
 
 /// Makes everything in a namespace succeed, but for what it was told to fail.
 pub(crate) struct Kubelet {
-    failing: Arc<Mutex<BTreeSet<String>>>,
-    task: JoinHandle<()>,
+    failing: Failing,
+    tasks: Vec<JoinHandle<()>>,
 }
 
 impl Kubelet {
     pub(crate) fn start(namespace: &Namespace) -> Self {
-        let failing: Arc<Mutex<BTreeSet<String>>> = Arc::default();
-        let place = Namespace { name: namespace.name.clone(), client: namespace.client.clone() };
-        let fails = Arc::clone(&failing);
-        let task = tokio::spawn(async move {
-            loop {
-                let failing = fails.lock().unwrap().clone();
-                round(&place, &failing).await;
-                tokio::time::sleep(PERIOD).await;
-            }
-        });
-        Self { failing, task }
+        let failing = Failing::default();
+        let kinds = [("apps/v1", "StatefulSet"), ("apps/v1", "Deployment"), ("batch/v1", "Job")];
+        let tasks = kinds
+            .into_iter()
+            .map(|(api_version, kind)| {
+                let part = Part {
+                    kind,
+                    objects: namespace.api(api_version, kind),
+                    claims: namespace.api("v1", "PersistentVolumeClaim"),
+                    failing: Arc::clone(&failing),
+                };
+                tokio::spawn(part.run())
+            })
+            .collect();
+        Self { failing, tasks }
     }
 
     /// From now on Jobs whose name contains this fail.
@@ -47,37 +52,51 @@ impl Kubelet {
 
 impl Drop for Kubelet {
     fn drop(&mut self) {
-        self.task.abort();
+        self.tasks.iter().for_each(JoinHandle::abort);
     }
 }
 
-async fn round(namespace: &Namespace, failing: &BTreeSet<String>) {
-    for (api_version, kind) in [("apps/v1", "StatefulSet"), ("apps/v1", "Deployment"), ("batch/v1", "Job")] {
-        let api = namespace.api(api_version, kind);
-        // The namespace may be going away; the test that ends asks no more of us.
-        let Ok(list) = api.list(&ListParams::default()).await else { return };
-        for object in list {
-            if kind == "StatefulSet" {
-                make_claims(namespace, &object).await;
+/// What looks after one kind.
+struct Part {
+    kind: &'static str,
+    objects: Api<DynamicObject>,
+    claims: Api<DynamicObject>,
+    failing: Failing,
+}
+
+impl Part {
+    async fn run(self) {
+        let mut changes = watcher(self.objects.clone(), watcher::Config::default())
+            .default_backoff()
+            .applied_objects()
+            .boxed();
+        while let Some(change) = changes.next().await {
+            // A broken watch starts again.
+            let Ok(object) = change else { continue };
+            if self.kind == "StatefulSet" {
+                self.make_claims(&object).await;
             }
-            let fails = failing.iter().any(|part| object.name_any().contains(part));
-            let Some(status) = status(kind, &object, fails) else { continue };
+            let fails = self.failing.lock().unwrap().iter().any(|part| object.name_any().contains(part));
+            let Some(status) = status(self.kind, &object, fails) else { continue };
             let patch = json!({"status": status});
-            let _ =
-                api.patch_status(&object.name_any(), &PatchParams::default(), &Patch::Merge(&patch)).await;
+            // It may be gone by now; then nobody asks for its status.
+            let _ = self
+                .objects
+                .patch_status(&object.name_any(), &PatchParams::default(), &Patch::Merge(&patch))
+                .await;
         }
     }
-}
 
-/// The claims of a StatefulSet's first pod, as its controller makes them.
-async fn make_claims(namespace: &Namespace, set: &DynamicObject) {
-    for template in set.data["spec"]["volumeClaimTemplates"].as_array().into_iter().flatten() {
-        let mut claim = template.clone();
-        let name = format!("{}-{}-0", template["metadata"]["name"].as_str().unwrap(), set.name_any());
-        claim["metadata"]["name"] = Value::from(name);
-        let claim: DynamicObject = serde_json::from_value(claim).unwrap();
-        // From the second round on it is there.
-        let _ = namespace.api("v1", "PersistentVolumeClaim").create(&PostParams::default(), &claim).await;
+    /// The claims of a StatefulSet's first pod, as its controller makes them.
+    async fn make_claims(&self, set: &DynamicObject) {
+        for template in set.data["spec"]["volumeClaimTemplates"].as_array().into_iter().flatten() {
+            let mut claim = template.clone();
+            let name = format!("{}-{}-0", template["metadata"]["name"].as_str().unwrap(), set.name_any());
+            claim["metadata"]["name"] = Value::from(name);
+            let claim: DynamicObject = serde_json::from_value(claim).unwrap();
+            // From the second time on it is there.
+            let _ = self.claims.create(&PostParams::default(), &claim).await;
+        }
     }
 }
 
@@ -93,9 +112,14 @@ fn status(kind: &str, object: &DynamicObject, fails: bool) -> Option<Value> {
             // What the API server demands of a Job that has ended.
             let start = "2026-01-01T00:00:00Z";
             Some(if fails {
-                json!({"startTime": start, "failed": 1, "conditions": [
-                    {"type": "FailureTarget", "status": "True", "reason": "BackoffLimitExceeded", "message": "it failed"},
-                    {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded", "message": "it failed"}]})
+                let why = json!({"status": "True", "reason": "BackoffLimitExceeded", "message": "it failed"});
+                let condition = |kind: &str| {
+                    let mut condition = why.clone();
+                    condition["type"] = Value::from(kind);
+                    condition
+                };
+                json!({"startTime": start, "failed": 1,
+                    "conditions": [condition("FailureTarget"), condition("Failed")]})
             } else {
                 json!({"startTime": start, "completionTime": start, "succeeded": 1, "conditions": [
                     {"type": "SuccessCriteriaMet", "status": "True"}, {"type": "Complete", "status": "True"}]})
