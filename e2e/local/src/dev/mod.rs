@@ -129,6 +129,7 @@ impl Platform {
         };
         progress(begun, "starting PostgreSQL, Redis, RabbitMQ and FerretDB");
         let servers = self.servers.insert(Servers::start(&plan, &self.guard).await?);
+        progress(begun, &format!("servers are ready: {}", servers.times()));
         let files = Files::write(self.dir.path(), servers).context("write the settings")?;
 
         progress(begun, "provisioning databases, accounts and queues");

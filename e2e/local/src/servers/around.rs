@@ -1,7 +1,7 @@
 //! Servers for as long as one command runs.
 
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use rustix::process::{Pid, Signal, kill_process};
@@ -37,17 +37,14 @@ pub(crate) async fn run(what: &What, command: &[String]) -> anyhow::Result<ExitC
         password: random_password(),
         kubernetes: what.kubernetes,
     };
-    let begun = Instant::now();
     let mut servers = tokio::select! {
         started = Servers::start(&plan, &guard) => started?,
         // The guard ends what has been started so far.
         _ = interrupt.recv() => return Ok(ExitCode::from(130)),
         _ = terminate.recv() => return Ok(ExitCode::from(143)),
     };
-    say(&paint(
-        Colour::Grey,
-        &format!("servers ready in {:.1} s ({})", begun.elapsed().as_secs_f64(), plan.data.display()),
-    ));
+    let ready = format!("servers ready: {} ({})", servers.times(), plan.data.display());
+    say(&paint(Colour::Grey, &ready));
 
     // The command stays in our process group: the terminal's keys reach it as if we were not there.
     let mut child = Command::new(&command[0])

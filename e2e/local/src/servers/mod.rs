@@ -10,7 +10,7 @@ mod redis;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use futures::future::{LocalBoxFuture, join_all};
@@ -160,6 +160,8 @@ struct Running {
 /// The running servers.
 pub struct Servers {
     running: Vec<Running>,
+    /// How long each took, in the order of becoming ready.
+    times: Vec<String>,
 }
 
 impl std::fmt::Debug for Servers {
@@ -200,10 +202,14 @@ impl Servers {
         if plan.kubernetes {
             starts.push(Box::pin(kubernetes::start(&context)));
         }
-        let mut servers = Self { running: Vec::new() };
+        let begun = Instant::now();
+        let mut servers = Self { running: Vec::new(), times: Vec::new() };
         while let Some(result) = starts.next().await {
             match result {
-                Ok(running) => servers.running.push(running),
+                Ok(running) => {
+                    servers.times.push(format!("{} {:.1} s", running.name, begun.elapsed().as_secs_f64()));
+                    servers.running.push(running);
+                }
                 Err(error) => {
                     // Those that are still starting are ended by the guard as soon as we are gone.
                     drop(starts);
@@ -223,6 +229,11 @@ impl Servers {
     /// The value of one of [`Self::env`].
     pub fn url(&self, key: &str) -> Option<&str> {
         self.env().find_map(|(k, v)| (k == key).then_some(v))
+    }
+
+    /// How long each server took to answer, for people.
+    pub(crate) fn times(&self) -> String {
+        self.times.join(", ")
     }
 
     /// The name of the first server that ended by itself, with the way it ended.

@@ -44,6 +44,6 @@ pub(super) async fn start(context: &Context<'_>, port: u16) -> Result<Running, S
     let question = format!("AUTH {password}\r\nPING\r\n");
     until_ready(NAME, &mut process, &log, || ready::answers(port, question.as_bytes(), b"+OK\r\n+PONG\r\n"))
         .await?;
-    let url = format!("redis://:{password}@127.0.0.1:{port}");
+    let url = format!("redis://default:{password}@127.0.0.1:{port}");
     Ok(Running { name: NAME, processes: vec![process], env: vec![("TEST_REDIS_URL", url)] })
 }
