@@ -95,9 +95,10 @@ impl Catalog {
         category: Uuid,
         cursor: Option<&str>,
     ) -> Result<Option<Page<Card>>, CatalogError> {
-        let mut query = url::form_urlencoded::Serializer::new(format!("category={category}&limit=24"));
-        query.extend_pairs(cursor.map(|cursor| ("cursor", cursor)));
-        found(self.get(&format!("/courses?{}", query.finish())).await, StatusCode::BAD_REQUEST)
+        let query = url::form_urlencoded::Serializer::new(format!("category={category}&limit=24"))
+            .extend_pairs(cursor.map(|cursor| ("cursor", cursor)))
+            .finish();
+        found(self.get(&format!("/courses?{query}")).await, StatusCode::BAD_REQUEST)
     }
 
     /// The course with this id, when there is one.
@@ -118,8 +119,8 @@ impl Catalog {
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, CatalogError> {
-        let answer = self.0.get_json(&format!("{PREFIX}{path}"));
-        match tokio::time::timeout(PATIENCE, answer).await {
+        let path = format!("{PREFIX}{path}");
+        match tokio::time::timeout(PATIENCE, self.0.get_json(&path)).await {
             Ok(answer) => Ok(answer?),
             Err(_) => Err(CatalogError::Late),
         }

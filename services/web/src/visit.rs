@@ -31,7 +31,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Visit {
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
         let query = parts.uri.query().unwrap_or_default().as_bytes();
         let of = |name: &str| {
-            url::form_urlencoded::parse(query).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+            url::form_urlencoded::parse(query)
+                .find(|(key, _)| key == name)
+                .map(|(_, value)| value.into_owned())
         };
         let language = of("lang")
             .and_then(|code| Language::parse(&code))

@@ -53,7 +53,12 @@ pub(super) async fn show(
     let page = CoursePage {
         layout: Layout::new(&state, visit),
         category: categories.into_iter().find(|category| category.id == course.card.category_id),
-        paragraphs: course.description.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect(),
+        paragraphs: course
+            .description
+            .lines()
+            .filter(|line| !line.trim().is_empty())
+            .map(str::to_owned)
+            .collect(),
         updated: format::date(course.updated_at.date(), language),
         picture: course.card.picture.as_ref().map(|id| format!("/photos/{id}/page.webp")),
         card,

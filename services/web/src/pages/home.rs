@@ -5,8 +5,8 @@ use axum::extract;
 use axum::response::Response;
 use http::StatusCode;
 
-use super::layout::{CardView, Layout};
 use super::State;
+use super::layout::{CardView, Layout};
 use crate::catalog::{Card, CatalogError, Category};
 use crate::language::Language;
 use crate::visit::Visit;

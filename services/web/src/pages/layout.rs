@@ -127,7 +127,12 @@ impl CardView {
             facts: facts.join(" · "),
             price: price(card, language),
             picture: card.picture.as_ref().map(|id| format!("/photos/{id}/card.webp")),
-            initial: card.name.chars().find(|letter| letter.is_alphanumeric()).map(String::from).unwrap_or_default(),
+            initial: card
+                .name
+                .chars()
+                .find(|letter| letter.is_alphanumeric())
+                .map(String::from)
+                .unwrap_or_default(),
             pattern: card.id.as_bytes().last().copied().unwrap_or_default() % 4,
         }
     }

@@ -14,7 +14,7 @@ use axum::routing::{get, post};
 use url::Url;
 
 use crate::catalog::Catalog;
-use layout::{Layout, security_headers};
+use layout::security_headers;
 
 /// What the pages share.
 #[derive(Clone)]
