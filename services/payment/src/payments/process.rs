@@ -6,7 +6,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-
 use super::domain::{Payment, PaymentState, Request};
 use super::store::{Begun, PaymentStore, StoreError};
 use crate::cards::CardToken;
