@@ -1,3 +1,7 @@
-//! Orders, by commands and queries over the order domain.
+//! The order service's binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    platform_service::main::<order::Ordering>()
+}

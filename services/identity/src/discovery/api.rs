@@ -64,7 +64,7 @@ impl Metadata {
 
 /// The provider's metadata, where OpenID Connect looks for it.
 #[utoipa::path(
-    get, path = "/identity/.well-known/openid-configuration", tag = "discovery",
+    get, path = "/identity/.well-known/openid-configuration", operation_id = "openid_configuration", tag = "discovery",
     responses((status = 200, body = Metadata)),
 )]
 async fn openid_configuration(extract::State(state): extract::State<State>) -> Response {
@@ -73,7 +73,7 @@ async fn openid_configuration(extract::State(state): extract::State<State>) -> R
 
 /// The provider's metadata, where OAuth 2.0 looks for it (RFC 8414 §3.1: before the issuer's path).
 #[utoipa::path(
-    get, path = "/.well-known/oauth-authorization-server/identity", tag = "discovery",
+    get, path = "/.well-known/oauth-authorization-server/identity", operation_id = "authorization_server_metadata", tag = "discovery",
     responses((status = 200, body = Metadata)),
 )]
 async fn authorization_server(extract::State(state): extract::State<State>) -> Response {

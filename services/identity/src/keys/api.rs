@@ -29,7 +29,7 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
 
 /// The public keys that tokens are checked with.
 #[utoipa::path(
-    get, path = "/identity/jwks", tag = "discovery",
+    get, path = "/identity/jwks", operation_id = "jwks", tag = "discovery",
     responses(
         (status = 200, body = Jwks),
         (status = 503, description = "The keys could not be read since the start"),

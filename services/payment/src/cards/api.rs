@@ -99,7 +99,7 @@ struct CardTokenDocument {
 
 /// Exchanges a card for a one-time token. Neither the number nor any part of it is kept.
 #[utoipa::path(
-    post, path = "/v1/cards", tag = "cards", request_body = NewCard,
+    post, path = "/v1/cards", operation_id = "make_card_token", tag = "cards", request_body = NewCard,
     responses(
         (status = 201, description = "The token; it can't be read again", body = CardTokenDocument),
         (status = 401, description = "No valid token"),

@@ -125,7 +125,7 @@ impl From<Payment> for PaymentDocument {
 /// Pays an order of the caller's, at most once: the order's id is the key. A declined payment is a payment
 /// too; look at its `state`.
 #[utoipa::path(
-    post, path = "/v1/payments", tag = "payments", request_body = NewPayment,
+    post, path = "/v1/payments", operation_id = "pay", tag = "payments", request_body = NewPayment,
     responses(
         (status = 200, description = "The order's payment was made before", body = PaymentDocument),
         (status = 201, description = "Made and decided; `Location` names it", body = PaymentDocument),
@@ -158,7 +158,7 @@ async fn create(
 
 /// Shows one of the caller's payments.
 #[utoipa::path(
-    get, path = "/v1/payments/{id}", tag = "payments", params(("id" = Uuid, Path)),
+    get, path = "/v1/payments/{id}", operation_id = "find_payment", tag = "payments", params(("id" = Uuid, Path)),
     responses(
         (status = 200, body = PaymentDocument),
         (status = 401, description = "No valid token"),

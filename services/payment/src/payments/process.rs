@@ -6,7 +6,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+<<<<<<< HEAD
 
+=======
+>>>>>>> money
 use super::domain::{Payment, PaymentState, Request};
 use super::store::{Begun, PaymentStore, StoreError};
 use crate::cards::CardToken;

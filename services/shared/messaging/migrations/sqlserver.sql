@@ -36,7 +36,7 @@ create index inbox_handled_at on inbox (handled_at);
 create table idempotency (
     principal   nvarchar(100) not null,
     route       nvarchar(100) not null,
-    [key]       nvarchar(200) not null,
+    [key]       nvarchar(255) collate Latin1_General_BIN2 not null,
     body_hmac   binary(32) not null,
     resource_id binary(16),
     status      smallint,
