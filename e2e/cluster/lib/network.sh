@@ -80,6 +80,9 @@ network_join() {
     join=(nsenter "--mount=/proc/$anchor/ns/mnt" "--net=/proc/$anchor/ns/net" --)
 }
 
+# other_clusters: some other clone has one.
+other_clusters() { find /run/netns -maxdepth 1 -name 'courseplatform-*' ! -name "$netns" 2>/dev/null | grep -q .; }
+
 # network_down removes both, and the empty folders that were mounted upon.
 network_down() {
     local path
@@ -87,5 +90,7 @@ network_down() {
     ip link delete "$host_interface" 2>/dev/null || true
     ip netns delete "$netns" 2>/dev/null || true
     rm -f "/run/netns/$netns"
-    for path in "${fixed_paths[@]}"; do rmdir "$path" 2>/dev/null || true; done
+    # Removing a folder that another cluster has mounted upon in its namespace
+    # would take that mount away.
+    other_clusters || for path in "${fixed_paths[@]}"; do rmdir "$path" 2>/dev/null || true; done
 }

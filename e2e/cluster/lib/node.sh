@@ -159,8 +159,6 @@ node_is_ready() {
 host_settings=(vm/overcommit_memory vm/panic_on_oom kernel/panic kernel/panic_on_oops
     kernel/keys/root_maxkeys kernel/keys/root_maxbytes)
 
-other_clusters() { find /run/netns -maxdepth 1 -name 'courseplatform-*' ! -name "$netns" 2>/dev/null | grep -q .; }
-
 node_host_settings_save() {
     local name boot
     boot=$(</proc/sys/kernel/random/boot_id)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What the offline cluster must survive, tried out on copies of this clone, so
-# that a cluster which runs here stays as it is. Takes about three minutes once
+# that a cluster which runs here stays as it is. Takes three minutes once
 # the programs and the server images are built; needs root.
 # shellcheck disable=SC2030,SC2031,SC2154 # variables of the libraries, in subshells
 set -euo pipefail
@@ -103,7 +103,8 @@ left_over() {
     grep -E "courseplatform-$id|$1/\.run" /proc/mounts || true
     ls -d "/run/netns/courseplatform-$id" "/run/courseplatform-$id" 2>/dev/null || true
     ip -brief link show "cp$id" 2>/dev/null || true
-    find /sys/fs/cgroup -name "courseplatform-$id"
+    find /sys/fs/cgroup /var/lib/cni -name "courseplatform-$id*" 2>/dev/null || true
+    find /var/log/containers -lname "$1/*" 2>/dev/null || true
 }
 printenv_id() { printf '%s\n' "$id"; }
 
@@ -202,7 +203,7 @@ half_way() {
     up "$other" &
     eventually 120 test -s "$other/.run/cluster/pids/etcd"
     kill -KILL "$(sed -n 's/.*pid \([0-9]*\),.*/\1/p' "$other/.run/lock")"
-    wait $! && return 1
+    ! wait $! 2>/dev/null || return 1
     up "$other"
 }
 neighbour_undisturbed() {
@@ -210,7 +211,11 @@ neighbour_undisturbed() {
     container=$(container_of "$clone")
     k "$other" apply --filename "$here/workload.yaml" >/dev/null
     workload_runs "$other" && down "$other" && [[ -z $(left_over "$other") ]] &&
-        remembers "$clone" && [[ $(container_of "$clone") == "$container" ]]
+        remembers "$clone" && [[ $(container_of "$clone") == "$container" ]] && in_clone "$clone" paths_mounted
+}
+paths_mounted() {
+    local path
+    for path in "${fixed_paths[@]}"; do grep -q " $path " "/proc/$(pid_of namespace)/mounts" || return 1; done
 }
 nothing_left() {
     down "$clone" && [[ -z $(left_over "$clone") ]] && [[ $(host_rules) == "$rules" ]] &&
