@@ -118,8 +118,8 @@ prune() {
         -printf '%T@ %p\n' | sort -rn | tail -n +4 | cut -d' ' -f2- | xargs -r rm -f
 }
 
-build_all() {
-    local name context started done=0
+build_all() { # `context` is global, for the trap
+    local name started done=0
     local -a missing=()
     for name in "${names[@]}"; do
         if [[ -n ${REBUILD-} || ! -s ${tar[$name]} ]]; then
@@ -137,7 +137,11 @@ build_all() {
     ((free > 3000)) || die "only $free MB are free in $tars; building needs 3000"
 
     daemon_start
+    trap 'rm -rf "${context:-}"; daemon_stop' EXIT
     for name in "${missing[@]}"; do
+        if [[ -z ${REBUILD-} && -s ${tar[$name]} ]]; then
+            continue # the script that we waited for has built it
+        fi
         started=$SECONDS
         context=$(mktemp -d "$tars/.context.XXXXXX")
         if [[ -d $here/$name ]]; then
@@ -147,11 +151,13 @@ build_all() {
         fi
         save "$name"
         rm -rf "$context"
+        context=''
         prune "$name"
         done=$((done + 1))
         say "$done/${#missing[@]} ${reference[$name]} ($(du -m "${tar[$name]}" | cut -f1) MB, $((SECONDS - started)) s)"
     done
-    docker image prune --force >/dev/null
+    # In our own daemon only: elsewhere they are not ours to remove.
+    [[ ${IMAGES_DOCKER-} == system ]] || docker image prune --force >/dev/null
 }
 
 # write_index replaces the lines of the images that were planned.
