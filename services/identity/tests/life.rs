@@ -1,4 +1,5 @@
 //! How the identity service starts, migrates, loses its database, recovers and stops.
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 use std::time::Duration;
 
