@@ -1,35 +1,15 @@
 //! Orders over HTTP on every engine that there is: the same tests for PostgreSQL, always, and for SQL Server
-//! where SQLSERVER_URL names one, with the real catalog beside them. A harness of its own lists only what can
-//! run, so that a test which did not run is never counted as passed.
+//! where SQLSERVER_URL names one, with the real catalog beside them.
 #![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 mod support;
 
-use std::process::ExitCode;
-
-use libtest_mimic::{Arguments, Trial};
-use platform_testkit::{Api, bad_input};
+use platform_testkit::{Api, Engine, bad_input, engine_tests};
 use serde_json::{Value, json};
-use support::{Engine, Shop, Store, order_of};
+use support::{Shop, Store, order_of};
 use uuid::Uuid;
 
-fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
-    libtest_mimic::run(&arguments, Engine::all().into_iter().flat_map(suite).collect()).exit_code()
-}
-
-macro_rules! suite {
-    ($($name:ident),* $(,)?) => {
-        fn suite(engine: Engine) -> Vec<Trial> {
-            vec![$(Trial::test(format!("{}::{}", engine.setting(), stringify!($name)), move || {
-                tokio::runtime::Runtime::new()?.block_on($name(engine));
-                Ok(())
-            })),*]
-        }
-    };
-}
-
-suite![
+engine_tests! {
     an_order_is_stored_at_the_catalogs_prices_and_found_by_its_buyer,
     somebody_elses_order_is_not_there,
     a_list_shows_each_order_once_over_its_pages,
@@ -41,7 +21,7 @@ suite![
     whatever_is_wrong_with_a_body_is_told_and_nothing_is_stored,
     the_largest_order_with_the_longest_texts_is_stored_whole,
     migrations_may_run_twice_and_at_the_same_time,
-];
+}
 
 /// A new buyer with a new key for each request.
 fn buyer(shop: &Shop) -> Api {

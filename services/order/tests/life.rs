@@ -1,28 +1,22 @@
 //! How the order service starts, migrates, loses its database, recovers and stops.
 #![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
-use std::time::Duration;
-
 use order::Ordering;
 use platform_service::{Component as _, spawn_for_test};
-use platform_testkit::{Api, Binary, Postgres, TcpProxy, eventually, golden, secret_file};
-use serde_json::Value;
+use platform_testkit::{Api, Binary, Postgres, TcpProxy, golden, life, secret_file};
 use uuid::Uuid;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_order");
+const NO_CATALOG: &str = "http://127.0.0.1:1";
+const NO_DATABASE: &str = "postgres://user:password@127.0.0.1:1/none";
 
 #[tokio::test]
 async fn a_wrong_setting_is_refused_with_one_line_that_names_it() {
-    let url = secret_file("postgres://user:password@127.0.0.1:1/none");
+    let (url, not_a_url, empty) = (secret_file(NO_DATABASE), secret_file("nonsense"), secret_file(""));
     let good = Binary::new(BINARY)
         .env("DATABASE_URL_FILE", url.path().to_str().unwrap())
-        .env("CATALOG_URL", "http://127.0.0.1:1");
-    let not_a_url = secret_file("nonsense");
-    let empty = secret_file("");
-    for (key, value) in [
-        ("LISTEN_ADDR", "nowhere"),
-        ("LISTEN_ADDR", ""),
-        ("PUBLIC_URL", "courses.example.com"),
+        .env("CATALOG_URL", NO_CATALOG);
+    let wrong = [
         ("DATABASE_URL_FILE", ""),
         ("DATABASE_URL_FILE", "/no/such/file"),
         ("DATABASE_URL_FILE", not_a_url.path().to_str().unwrap()),
@@ -32,28 +26,14 @@ async fn a_wrong_setting_is_refused_with_one_line_that_names_it() {
         ("DATABASE_ENGINE", ""),
         ("CATALOG_URL", ""),
         ("CATALOG_URL", "catalog:8080"),
-        ("REQUEST_TIMEOUT_SECONDS", "soon"),
-        ("LOG_FORMAT", "xml"),
-        ("LOG_LEVEL", "loud=shouting"),
-        ("INSECURE_DEV_WRITES", "maybe"),
-    ] {
-        good.clone().env(key, value).refuses(key).await;
-    }
-    good.clone().without("DATABASE_URL_FILE").refuses("DATABASE_URL_FILE").await;
-    good.clone().without("PUBLIC_URL").refuses("PUBLIC_URL").await;
-    good.clone().without("CATALOG_URL").refuses("CATALOG_URL").await;
-    let public = good.env("PUBLIC_URL", "https://courses.example.com").env("INSECURE_DEV_WRITES", "true");
-    public.refuses("INSECURE_DEV_WRITES").await;
+    ];
+    life::refuses(&good, &wrong, &["DATABASE_URL_FILE", "CATALOG_URL"]).await;
 }
 
 #[tokio::test]
 async fn help_documents_every_setting() {
-    let help = Binary::new(BINARY).succeeds(&["--help"]).await;
-    for key in
-        ["LISTEN_ADDR", "ADMIN_ADDR", "PUBLIC_URL", "DATABASE_URL_FILE", "DATABASE_ENGINE", "CATALOG_URL"]
-    {
-        assert!(help.contains(&format!("[env: {key}]")), "{key} is missing in:\n{help}");
-    }
+    life::help_documents(&Binary::new(BINARY), &["DATABASE_URL_FILE", "DATABASE_ENGINE", "CATALOG_URL"])
+        .await;
 }
 
 #[tokio::test]
@@ -61,67 +41,42 @@ async fn a_database_that_is_away_is_named_and_waited_for_and_the_catalog_only_na
     let database = Postgres::database().await;
     let direct = secret_file(database.url());
     let binary = Binary::new(BINARY).env("DATABASE_URL_FILE", direct.path().to_str().unwrap());
-    binary.env("CATALOG_URL", "http://127.0.0.1:1").succeeds(&["migrate"]).await;
+    binary.env("CATALOG_URL", NO_CATALOG).succeeds(&["migrate"]).await;
     let proxy = TcpProxy::to(database.address()).await;
     proxy.refuse();
     let url = secret_file(&database.url_through(proxy.address()));
     let settings = [
         ("DATABASE_URL_FILE", url.path().to_str().unwrap()),
-        ("CATALOG_URL", "http://127.0.0.1:1"),
+        ("CATALOG_URL", NO_CATALOG),
         ("INSECURE_DEV_WRITES", "true"),
     ];
 
     let component = spawn_for_test::<Ordering>(&settings).await.unwrap();
     let (api, admin) = (Api::new(component.url("")), Api::new(component.admin_url("")));
-    let ready = || async { admin.get("/readyz").await.status == 200 };
-    let away = || async { !ready().await };
-    eventually(Duration::from_secs(5), away).await;
-    admin.get("/livez").await.assert_status(200);
-    let report: Value = admin.get("/readyz").await.expect(503).json();
-    assert_eq!(report["dependencies"][0]["name"], "postgres", "{report}");
+    life::not_ready_for(&admin, "postgres").await;
     let user = api.as_user(Uuid::now_v7());
     let busy = user.get("/v1/orders").await;
     busy.problem(503, "unavailable");
     assert!(busy.header("retry-after").is_some());
 
     proxy.heal();
-    eventually(Duration::from_secs(10), ready).await;
-    user.get("/v1/orders").await.assert_status(200);
     // Without the catalog nothing new is sold, and what was sold is still shown.
-    let catalog_away = || async {
-        let report: Value = admin.get("/readyz").await.json();
-        let catalog = &report["dependencies"][1];
-        catalog["name"] == "catalog" && catalog["up"] == false && catalog["reason"] != "not looked at yet"
-    };
-    eventually(Duration::from_secs(10), catalog_away).await;
-    assert!(ready().await);
+    life::ready_without(&admin, "catalog").await;
+    user.get("/v1/orders").await.assert_status(200);
 
     proxy.refuse();
     proxy.reset();
-    eventually(Duration::from_secs(15), away).await;
+    life::not_ready_for(&admin, "postgres").await;
     proxy.heal();
-    eventually(Duration::from_secs(15), ready).await;
+    life::ready(&admin).await;
     user.get("/v1/orders").await.assert_status(200);
 }
 
 #[tokio::test]
 async fn sigterm_ends_it_with_success() {
-    let url = secret_file("postgres://user:password@127.0.0.1:1/none");
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let binary = Binary::new(BINARY)
-        .env("DATABASE_URL_FILE", url.path().to_str().unwrap())
-        .env("CATALOG_URL", "http://127.0.0.1:1")
-        .env("ADMIN_ADDR", &port.to_string());
-    let running = binary.start();
-    let admin = Api::new(format!("http://{port}"));
-    let alive = || async {
-        let answer = admin.try_send(http::Method::GET, "/livez", None, "").await;
-        answer.is_ok_and(|answer| answer.status == 200)
-    };
-    eventually(Duration::from_secs(10), alive).await;
-    let (code, log) = running.terminate().await;
-    assert_eq!(code, Some(0), "{log}");
-    assert!(!log.contains("password"), "a secret is in the log: {log}");
+    let url = secret_file(NO_DATABASE);
+    let binary = Binary::new(BINARY).env("DATABASE_URL_FILE", url.path().to_str().unwrap());
+    life::ends_on_sigterm(binary.env("CATALOG_URL", NO_CATALOG)).await;
 }
 
 #[test]

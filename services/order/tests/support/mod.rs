@@ -1,11 +1,9 @@
 //! A shop for tests: the order service on a database of its own, beside a real catalog.
 
-use std::time::Duration;
-
 use catalog::Catalog;
 use order::Ordering;
 use platform_service::{TestComponent, spawn_for_test};
-use platform_testkit::{Api, Binary, MongoDb, Postgres, SqlServer, TcpProxy, eventually, secret_file};
+use platform_testkit::{Api, Binary, Engine, EngineDatabase, MongoDb, TcpProxy, life, secret_file};
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 use uuid::Uuid;
@@ -13,71 +11,37 @@ use uuid::Uuid;
 /// Nothing listens there: orders need no broker yet, nor does a catalog that only quotes.
 const NO_BROKER: &str = "amqp://user:password@127.0.0.1:1/none";
 
-#[derive(Clone, Copy)]
-pub enum Engine {
-    Postgres,
-    SqlServer,
-}
-
-impl Engine {
-    /// The engines that there are.
-    pub fn all() -> Vec<Self> {
-        let sqlserver = std::env::var_os("SQLSERVER_URL").is_some_and(|url| !url.is_empty());
-        if sqlserver { vec![Self::Postgres, Self::SqlServer] } else { vec![Self::Postgres] }
-    }
-
-    pub fn setting(self) -> &'static str {
-        match self {
-            Self::Postgres => "postgres",
-            Self::SqlServer => "sqlserver",
-        }
-    }
-}
-
-enum Database {
-    Postgres(Postgres),
-    SqlServer(SqlServer),
-}
-
 /// A database for the order service.
-pub struct Store {
+pub(crate) struct Store {
     engine: Engine,
     url: NamedTempFile,
-    _database: Database,
+    _database: EngineDatabase,
 }
 
 impl Store {
-    pub async fn empty(engine: Engine) -> Self {
-        let database = match engine {
-            Engine::Postgres => Database::Postgres(Postgres::database().await),
-            Engine::SqlServer => Database::SqlServer(SqlServer::database().await.unwrap()),
-        };
-        let url = match &database {
-            Database::Postgres(database) => database.url().to_owned(),
-            // A test server has a certificate of its own making.
-            Database::SqlServer(database) => format!("{}?trustServerCertificate=true", database.url()),
-        };
-        Self { engine, url: secret_file(&url), _database: database }
+    pub(crate) async fn empty(engine: Engine) -> Self {
+        let database = engine.database().await;
+        Self { engine, url: secret_file(&database.url()), _database: database }
     }
 
     fn settings(&self) -> [(&str, &str); 2] {
         [("DATABASE_ENGINE", self.engine.setting()), ("DATABASE_URL_FILE", self.url.path().to_str().unwrap())]
     }
 
-    pub fn binary(&self) -> Binary {
+    pub(crate) fn binary(&self) -> Binary {
         let binary = Binary::new(env!("CARGO_BIN_EXE_order")).env("CATALOG_URL", "http://127.0.0.1:1");
         self.settings().iter().fold(binary, |binary, (key, value)| binary.env(key, value))
     }
 }
 
 /// The order service and the catalog, running.
-pub struct Shop {
+pub(crate) struct Shop {
     /// The order service's API.
-    pub api: Api,
+    pub(crate) api: Api,
     /// Between the order service and the catalog.
-    pub catalog_proxy: TcpProxy,
+    pub(crate) catalog_proxy: TcpProxy,
     /// Teaches all courses.
-    pub instructor: Uuid,
+    pub(crate) instructor: Uuid,
     catalog: Api,
     category: String,
     _components: [TestComponent; 2],
@@ -87,7 +51,7 @@ pub struct Shop {
 }
 
 impl Shop {
-    pub async fn open(engine: Engine) -> Self {
+    pub(crate) async fn open(engine: Engine) -> Self {
         let documents = MongoDb::database().await;
         let urls = [secret_file(documents.url()), secret_file(NO_BROKER)];
         let file = |index: usize| urls[index].path().to_str().unwrap();
@@ -103,8 +67,7 @@ impl Shop {
         let settings = [engine, url, ("CATALOG_URL", &catalog_url), ("INSECURE_DEV_WRITES", "true")];
         let order = spawn_for_test::<Ordering>(&settings).await.unwrap();
         for component in [&catalog, &order] {
-            let admin = Api::new(component.admin_url(""));
-            eventually(Duration::from_secs(10), || async { admin.get("/readyz").await.status == 200 }).await;
+            life::ready(&Api::new(component.admin_url(""))).await;
         }
 
         let instructor = Uuid::now_v7();
@@ -125,7 +88,7 @@ impl Shop {
     }
 
     /// A published course's id.
-    pub async fn course(&self, name: &str, amount: i64) -> String {
+    pub(crate) async fn course(&self, name: &str, amount: i64) -> String {
         let body = json!({
             "name": name, "category_id": self.category, "price": { "amount": amount, "currency": "TRY" },
         });
@@ -133,7 +96,7 @@ impl Shop {
         course["id"].as_str().unwrap().to_owned()
     }
 
-    pub async fn rename(&self, course: &str, name: &str) {
+    pub(crate) async fn rename(&self, course: &str, name: &str) {
         let path = format!("/v1/courses/{course}");
         let tag = self.catalog.get(&path).await.expect(200).header("etag").unwrap().to_owned();
         let renamed = self.catalog.with("if-match", &tag).patch(&path, json!({ "name": name })).await;
@@ -142,7 +105,7 @@ impl Shop {
 }
 
 /// The body of an order for these courses.
-pub fn order_of(courses: &[&str]) -> Value {
+pub(crate) fn order_of(courses: &[&str]) -> Value {
     let lines: Vec<_> = courses.iter().map(|course| json!({ "course_id": course })).collect();
     json!({
         "address": {
