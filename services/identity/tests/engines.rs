@@ -1,15 +1,12 @@
 //! Identity over HTTP on every engine that there is: the same tests for PostgreSQL, always, and for SQL Server
-//! where SQLSERVER_URL names one. A harness of its own lists only what can run, so that a test which did not
-//! run is never counted as passed.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test's helpers fail the test")]
+//! where SQLSERVER_URL names one.
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
-use std::process::ExitCode;
 use std::time::Duration;
 
 use identity::Identity;
-use libtest_mimic::{Arguments, Trial};
 use platform_service::{TestComponent, spawn_for_test};
-use platform_testkit::{Api, Binary, Postgres, SqlServer, eventually, secret_file};
+use platform_testkit::{Api, Binary, Engine, EngineDatabase, engine_tests, eventually, life, secret_file};
 use serde_json::Value;
 use tempfile::NamedTempFile;
 
@@ -19,56 +16,16 @@ const WRONG_KEY: &str = r#"{"current":"2026","keys":{"2026":"AgICAgICAgICAgICAgI
 /// Another id.
 const FOREIGN: &str = r#"{"current":"2027","keys":{"2027":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"}}"#;
 
-#[derive(Clone, Copy)]
-enum Engine {
-    Postgres,
-    SqlServer,
-}
-
-impl Engine {
-    fn setting(self) -> &'static str {
-        match self {
-            Self::Postgres => "postgres",
-            Self::SqlServer => "sqlserver",
-        }
-    }
-}
-
-fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
-    let mut engines = vec![Engine::Postgres];
-    if std::env::var_os("SQLSERVER_URL").is_some_and(|url| !url.is_empty()) {
-        engines.push(Engine::SqlServer);
-    }
-    libtest_mimic::run(&arguments, engines.into_iter().flat_map(suite).collect()).exit_code()
-}
-
-macro_rules! suite {
-    ($($name:ident),* $(,)?) => {
-        fn suite(engine: Engine) -> Vec<Trial> {
-            vec![$(Trial::test(format!("{}::{}", engine.setting(), stringify!($name)), move || {
-                tokio::runtime::Runtime::new()?.block_on($name(engine));
-                Ok(())
-            })),*]
-        }
-    };
-}
-
-suite![
+engine_tests! {
     however_many_replicas_start_there_is_one_key,
     a_restart_keeps_the_key,
     a_keyring_that_does_not_fit_makes_it_not_ready_and_never_a_new_key,
     migrations_may_run_twice_and_at_the_same_time,
     discovery_names_what_is_served_and_nothing_else,
-];
-
-enum Database {
-    Postgres(Postgres),
-    SqlServer(SqlServer),
 }
 
 struct Store {
-    _database: Database,
+    _database: EngineDatabase,
     engine: Engine,
     url: NamedTempFile,
     keyring: NamedTempFile,
@@ -76,18 +33,8 @@ struct Store {
 
 impl Store {
     async fn empty(engine: Engine) -> Self {
-        let database = match engine {
-            Engine::Postgres => Database::Postgres(Postgres::database().await),
-            Engine::SqlServer => {
-                Database::SqlServer(SqlServer::database().await.expect("SQLSERVER_URL is set"))
-            }
-        };
-        let url = match &database {
-            Database::Postgres(database) => database.url().to_owned(),
-            // A test server has a certificate of its own making.
-            Database::SqlServer(database) => format!("{}?trustServerCertificate=true", database.url()),
-        };
-        Self { engine, url: secret_file(&url), keyring: secret_file(KEYRING), _database: database }
+        let database = engine.database().await;
+        Self { engine, url: secret_file(&database.url()), keyring: secret_file(KEYRING), _database: database }
     }
 
     async fn migrated(engine: Engine) -> Self {
@@ -115,8 +62,7 @@ impl Store {
 }
 
 async fn ready(replica: &TestComponent) {
-    let admin = Api::new(replica.admin_url(""));
-    eventually(Duration::from_secs(10), || async { admin.get("/readyz").await.status == 200 }).await;
+    life::ready(&Api::new(replica.admin_url(""))).await;
 }
 
 async fn keys(replica: &TestComponent) -> Value {

@@ -1,4 +1,5 @@
 //! How the payment service starts, migrates, loses its database, recovers and stops.
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 use payment::Payment;
 use platform_service::{Component as _, spawn_for_test};

@@ -16,6 +16,7 @@ mod api;
 pub mod bad_input;
 mod binary;
 mod cleanup;
+mod engine;
 mod eventually;
 pub mod life;
 mod mongodb;
@@ -28,6 +29,7 @@ mod sqlserver;
 
 pub use api::{Answer, Api};
 pub use binary::{Binary, Running, golden, secret_file};
+pub use engine::{Engine, EngineDatabase, engine_trial, run_on_engines};
 pub use eventually::{Attempt, eventually};
 pub use mongodb::MongoDb;
 pub use postgres::Postgres;

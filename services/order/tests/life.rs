@@ -1,0 +1,88 @@
+//! How the order service starts, migrates, loses its database, recovers and stops.
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
+
+use order::Ordering;
+use platform_service::{Component as _, spawn_for_test};
+use platform_testkit::{Api, Binary, Postgres, TcpProxy, golden, life, secret_file};
+use uuid::Uuid;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_order");
+const NO_CATALOG: &str = "http://127.0.0.1:1";
+const NO_DATABASE: &str = "postgres://user:password@127.0.0.1:1/none";
+
+#[tokio::test]
+async fn a_wrong_setting_is_refused_with_one_line_that_names_it() {
+    let (url, not_a_url, empty) = (secret_file(NO_DATABASE), secret_file("nonsense"), secret_file(""));
+    let good = Binary::new(BINARY)
+        .env("DATABASE_URL_FILE", url.path().to_str().unwrap())
+        .env("CATALOG_URL", NO_CATALOG);
+    let wrong = [
+        ("DATABASE_URL_FILE", ""),
+        ("DATABASE_URL_FILE", "/no/such/file"),
+        ("DATABASE_URL_FILE", not_a_url.path().to_str().unwrap()),
+        ("DATABASE_URL_FILE", empty.path().to_str().unwrap()),
+        ("DATABASE_MAX_CONNECTIONS", "0"),
+        ("DATABASE_ENGINE", "oracle"),
+        ("DATABASE_ENGINE", ""),
+        ("CATALOG_URL", ""),
+        ("CATALOG_URL", "catalog:8080"),
+    ];
+    life::refuses(&good, &wrong, &["DATABASE_URL_FILE", "CATALOG_URL"]).await;
+}
+
+#[tokio::test]
+async fn help_documents_every_setting() {
+    life::help_documents(&Binary::new(BINARY), &["DATABASE_URL_FILE", "DATABASE_ENGINE", "CATALOG_URL"])
+        .await;
+}
+
+#[tokio::test]
+async fn a_database_that_is_away_is_named_and_waited_for_and_the_catalog_only_named() {
+    let database = Postgres::database().await;
+    let direct = secret_file(database.url());
+    let binary = Binary::new(BINARY).env("DATABASE_URL_FILE", direct.path().to_str().unwrap());
+    binary.env("CATALOG_URL", NO_CATALOG).succeeds(&["migrate"]).await;
+    let proxy = TcpProxy::to(database.address()).await;
+    proxy.refuse();
+    let url = secret_file(&database.url_through(proxy.address()));
+    let settings = [
+        ("DATABASE_URL_FILE", url.path().to_str().unwrap()),
+        ("CATALOG_URL", NO_CATALOG),
+        ("INSECURE_DEV_WRITES", "true"),
+    ];
+
+    let component = spawn_for_test::<Ordering>(&settings).await.unwrap();
+    let (api, admin) = (Api::new(component.url("")), Api::new(component.admin_url("")));
+    life::not_ready_for(&admin, "postgres").await;
+    let user = api.as_user(Uuid::now_v7());
+    let busy = user.get("/v1/orders").await;
+    busy.problem(503, "unavailable");
+    assert!(busy.header("retry-after").is_some());
+
+    proxy.heal();
+    // Without the catalog nothing new is sold, and what was sold is still shown.
+    life::ready_without(&admin, "catalog").await;
+    user.get("/v1/orders").await.assert_status(200);
+
+    proxy.refuse();
+    proxy.reset();
+    life::not_ready_for(&admin, "postgres").await;
+    proxy.heal();
+    life::ready(&admin).await;
+    user.get("/v1/orders").await.assert_status(200);
+}
+
+#[tokio::test]
+async fn sigterm_ends_it_with_success() {
+    let url = secret_file(NO_DATABASE);
+    let binary = Binary::new(BINARY).env("DATABASE_URL_FILE", url.path().to_str().unwrap());
+    life::ends_on_sigterm(binary.env("CATALOG_URL", NO_CATALOG)).await;
+}
+
+#[test]
+fn the_api_description_is_up_to_date() {
+    golden(
+        concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json"),
+        &Ordering::openapi().to_pretty_json().unwrap(),
+    );
+}
