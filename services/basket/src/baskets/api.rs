@@ -20,7 +20,7 @@ use super::store::{Added, BasketStore, StoreError};
 use crate::catalog::Catalog;
 
 const OWN_COURSE: ProblemType =
-    ProblemType::new("own-course", StatusCode::CONFLICT, "This is a course of your own");
+    ProblemType::new("own-course", StatusCode::CONFLICT, "One owns what one teaches");
 const NOT_ON_SALE: ProblemType =
     ProblemType::new("course-not-on-sale", StatusCode::CONFLICT, "This course is not on sale");
 const BASKET_FULL: ProblemType =
