@@ -14,7 +14,10 @@ use kube::{Api, Client, Config};
 use serde_json::{Value, json};
 
 async fn client() -> Client {
-    let kubeconfig = Kubeconfig::read_from(platform_testkit::kubeconfig()).unwrap();
+    let path = std::env::var("TEST_KUBECONFIG").unwrap_or_else(|_| {
+        panic!("TEST_KUBECONFIG is not set: run the tests through `make test` or with the servers of `make test-servers`")
+    });
+    let kubeconfig = Kubeconfig::read_from(path).unwrap();
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
     Client::try_from(config).unwrap()
 }

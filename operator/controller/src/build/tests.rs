@@ -201,7 +201,8 @@ fn the_pod_templates_of_every_release_stay_what_they_were() {
         for (name, mut platform) in [("small", small()), ("full", full())] {
             platform.version = (*version).to_owned();
             let plan = build(&platform);
-            for (object, template) in pods(&plan) {
+            // Provisioning runs nothing that could restart, and its Job is named by what is wanted.
+            for (object, template) in pods(&plan).filter(|(object, _)| !object.contains("-provision-")) {
                 templates.insert(format!("{name}: {object}"), template.clone());
             }
         }
