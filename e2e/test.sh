@@ -67,6 +67,7 @@ step test-build cargo build --quiet --workspace --bins
 local_servers="${CARGO_TARGET_DIR:-target}/x86_64-unknown-linux-gnu/debug/courseplatform-local"
 step cluster-binaries bash e2e/cluster/apiserver.sh build
 step chart bash charts/test.sh
+step cluster-go go -C e2e/cluster test ./forwarder ./volumes
 count tests "$local_servers" servers --kubernetes -- \
   cargo test --quiet --workspace --exclude platform-journeys --no-fail-fast
 

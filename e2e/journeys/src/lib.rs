@@ -4,7 +4,12 @@
 //! The platform is found by `BASE_URL`, or by `.run/env`, which `make up` and `make dev` write. A journey
 //! makes what it needs under new ids and must not change what was there before, so that it can run against
 //! a platform that people use, as often as one likes.
-#![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "a journey that cannot go on must fail")]
+#![allow(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a journey that cannot go on must fail"
+)]
 
 use std::path::Path;
 
@@ -74,12 +79,15 @@ impl Course {
         let category = match listed["items"].as_array().and_then(|items| items.first()) {
             Some(category) => category["id"].clone(),
             None => {
-                let made = owner.post("/services/catalog/v1/categories", json!({ "name": unique("Journeys") })).await;
+                let made = owner
+                    .post("/services/catalog/v1/categories", json!({ "name": unique("Journeys") }))
+                    .await;
                 made.expect(201).json::<Value>()["id"].clone()
             }
         };
         let name = unique("Journey");
-        let wanted = json!({ "name": name, "category_id": category, "price": { "amount": 4990, "currency": "TRY" } });
+        let wanted =
+            json!({ "name": name, "category_id": category, "price": { "amount": 4990, "currency": "TRY" } });
         let made: Value = owner.post("/services/catalog/v1/courses", wanted).await.expect(201).json();
         Self { id: id(&made), name, owner }
     }
@@ -94,7 +102,11 @@ impl Course {
     pub async fn rename(&self, name: &str) {
         let now = self.owner.get(&self.path()).await.expect(200);
         let version = now.header("etag").expect("a course has an ETag").to_owned();
-        self.owner.with("if-match", &version).patch(&self.path(), json!({ "name": name })).await.assert_status(200);
+        self.owner
+            .with("if-match", &version)
+            .patch(&self.path(), json!({ "name": name }))
+            .await
+            .assert_status(200);
     }
 }
 

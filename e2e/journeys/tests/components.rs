@@ -11,13 +11,18 @@ use uuid::Uuid;
 #[tokio::test]
 async fn identity_publishes_where_it_is_and_its_keys() {
     let issuer = format!("{}/identity", base_url());
-    for path in ["/identity/.well-known/openid-configuration", "/.well-known/oauth-authorization-server/identity"] {
+    for path in
+        ["/identity/.well-known/openid-configuration", "/.well-known/oauth-authorization-server/identity"]
+    {
         let found: Value = visitor().get(path).await.expect(200).json();
         assert_eq!(found["issuer"], issuer, "{path}");
     }
     let keys: Value = visitor().get("/identity/jwks").await.expect(200).json();
     let key = &keys["keys"][0];
-    assert_eq!((key["kty"].as_str(), key["crv"].as_str(), key["alg"].as_str()), (Some("EC"), Some("P-256"), Some("ES256")));
+    assert_eq!(
+        (key["kty"].as_str(), key["crv"].as_str(), key["alg"].as_str()),
+        (Some("EC"), Some("P-256"), Some("ES256"))
+    );
     assert!(key["kid"].is_string() && key.get("d").is_none(), "{key}");
 }
 
@@ -70,7 +75,8 @@ async fn order_keeps_what_was_bought_at_the_price_of_the_catalog() {
 #[tokio::test]
 async fn payment_takes_a_card_and_keeps_a_payment() {
     let buyer = new_user();
-    let card = json!({ "number": "4242424242424242", "expiry": "2045-09", "cvc": "123", "holder": "Ayşe Yılmaz" });
+    let card =
+        json!({ "number": "4242424242424242", "expiry": "2045-09", "cvc": "123", "holder": "Ayşe Yılmaz" });
     let token: Value = buyer.post("/services/payment/v1/cards", card).await.expect(201).json();
     let wanted = json!({
         "card_token": token["card_token"],
@@ -78,7 +84,8 @@ async fn payment_takes_a_card_and_keeps_a_payment() {
         "amount": { "amount": 4990, "currency": "TRY" },
     });
     let made: Value = buyer.post("/services/payment/v1/payments", wanted).await.expect(201).json();
-    let found: Value = buyer.get(&format!("/services/payment/v1/payments/{}", id(&made))).await.expect(200).json();
+    let found: Value =
+        buyer.get(&format!("/services/payment/v1/payments/{}", id(&made))).await.expect(200).json();
     assert_eq!(found["state"], "authorized");
     assert!(!found.to_string().contains("4242424242424242"));
 }
@@ -88,7 +95,12 @@ async fn photostock_keeps_a_photo_and_serves_it_to_everybody() {
     let mut png = Cursor::new(Vec::new());
     image::DynamicImage::new_rgb8(640, 360).write_to(&mut png, image::ImageFormat::Png).unwrap();
     let made = new_user()
-        .send(Method::POST, "/services/photostock/v1/photos", Some("application/octet-stream"), png.into_inner())
+        .send(
+            Method::POST,
+            "/services/photostock/v1/photos",
+            Some("application/octet-stream"),
+            png.into_inner(),
+        )
         .await
         .expect(201);
     let photo: Value = made.json();
@@ -100,7 +112,8 @@ async fn photostock_keeps_a_photo_and_serves_it_to_everybody() {
 #[tokio::test]
 async fn gateway_describes_every_api_and_opens_nothing_else() {
     for service in ["catalog", "basket", "discount", "order", "payment", "photostock"] {
-        let described: Value = visitor().get(&format!("/services/{service}/openapi.json")).await.expect(200).json();
+        let described: Value =
+            visitor().get(&format!("/services/{service}/openapi.json")).await.expect(200).json();
         assert!(described["openapi"].is_string(), "{service}");
         let internal = visitor().get(&format!("/services/{service}/internal/v1/anything")).await;
         assert_eq!(internal.status, 404, "{service}");
@@ -119,5 +132,8 @@ async fn web_shows_a_page() {
 async fn what_is_nowhere_is_a_problem_and_names_are_not_given_away() {
     let name = unique("nobody").replace(' ', "-");
     visitor().get(&format!("/services/{name}/v1/things")).await.assert_status(404);
-    visitor().get(&format!("/services/catalog/v1/courses/{}", Uuid::new_v4())).await.problem(404, "not-found");
+    visitor()
+        .get(&format!("/services/catalog/v1/courses/{}", Uuid::new_v4()))
+        .await
+        .problem(404, "not-found");
 }

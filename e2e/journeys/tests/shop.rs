@@ -25,7 +25,10 @@ async fn the_home_page_shows_courses() {
 async fn a_renamed_course_appears_renamed_in_an_open_basket() {
     let course = Course::new().await;
     let buyer = new_user();
-    buyer.post("/services/basket/v1/basket/items", json!({ "course_id": course.id })).await.assert_status(201);
+    buyer
+        .post("/services/basket/v1/basket/items", json!({ "course_id": course.id }))
+        .await
+        .assert_status(201);
 
     let name = unique("Renamed");
     course.rename(&name).await;
