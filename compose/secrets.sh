@@ -70,5 +70,6 @@ account basket rabbitmq
 account gateway redis
 account web redis
 
-key=$(head -c 32 /dev/urandom | base64)
-printf '{"active":"k1","keys":{"k1":"%s"}}\n' "$key" | once identity/keyring.json
+# base64url without padding, as identity reads it.
+key=$(head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=')
+printf '{"current":"k1","keys":{"k1":"%s"}}\n' "$key" | once identity/keyring.json

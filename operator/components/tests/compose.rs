@@ -238,7 +238,7 @@ fn the_secrets_are_those_of_the_table_and_stay_what_they_are() {
     for server in [ServerKind::Postgres, ServerKind::MongoDb, ServerKind::Redis, ServerKind::RabbitMq] {
         assert_eq!(read(format!("{server}/host")), server.as_str());
     }
-    assert!(read(format!("{}/keyring.json", Name::Identity)).starts_with(r#"{"active":"k1""#));
+    assert!(read(format!("{}/keyring.json", Name::Identity)).starts_with(r#"{"current":"k1""#));
 
     run();
     assert!(first == urls(), "a second run changes passwords that volumes know");
