@@ -10,9 +10,8 @@ use k8s_openapi::jiff::Timestamp;
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::Action;
 use kube::{Client, Resource, ResourceExt};
-use serde_json::Value;
 
-use crate::apply::{Applier, ApplyError, Change, Memory, Orphan, Owner, complete};
+use crate::apply::{Applier, ApplyError, Change, Memory, Orphan, Owner};
 use crate::build::{Part, Plan, build, first_admin_secret};
 use crate::children::{ChildKey, Children, Kind, PlatformKey};
 use crate::dereference::dereference;
@@ -22,8 +21,10 @@ use crate::status::{self, Failure, Findings, Stamp};
 use crate::validate::{Defaults, Fault, Invalid, ValidatedPlatform, validate};
 use crate::{labels, metrics};
 
+mod nodes;
 mod publish;
 
+use nodes::{claims, nodes};
 use publish::{Known, malformed};
 
 /// A pass that takes longer has lost its server; the next one starts from what is true then.
@@ -369,20 +370,6 @@ impl Done {
     }
 }
 
-fn nodes(owner: &Owner, plan: &Plan, failures: &mut Vec<Failure>) -> Vec<Node> {
-    let mut nodes = Vec::with_capacity(plan.objects.len());
-    for wanted in &plan.objects {
-        match complete(owner, wanted) {
-            Some(complete) => nodes.push(Node::new(wanted, complete)),
-            None => {
-                let error = ApplyError::Unknown(wanted.kind().to_owned());
-                failures.push(Failure { part: wanted.part, error });
-            }
-        }
-    }
-    nodes
-}
-
 /// When to look again, by the worst that happened.
 fn next(failures: Vec<Failure>) -> Result<Action, PassError> {
     let count = failures.len();
@@ -396,21 +383,4 @@ fn next(failures: Vec<Failure>) -> Result<Action, PassError> {
     }
     let pause = if waits_for_a_person { WAITING_FOR_A_PERSON } else { QUIET };
     Ok(Action::requeue(jittered(pause)))
-}
-
-/// The claims that come into being with an object: itself, or those of a StatefulSet's first pods.
-fn claims(node: &Node) -> Vec<String> {
-    let (key, object) = (&node.complete.key, &node.complete.object);
-    match key.kind {
-        Kind::PersistentVolumeClaim => vec![key.name.clone()],
-        Kind::StatefulSet => object
-            .pointer("/spec/volumeClaimTemplates")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(|template| template.pointer("/metadata/name").and_then(Value::as_str))
-            .map(|template| format!("{template}-{}-0", key.name))
-            .collect(),
-        _ => Vec::new(),
-    }
 }

@@ -16,6 +16,11 @@ pub(super) fn verdict(found: &Findings<'_>, status: &CoursePlatformStatus) -> Ve
     }
     let servers = status.servers.iter().all(|server| server.state == ServerState::Ready);
     if found.all_rolled_out() && status.components.iter().all(|one| one.state == ComponentState::Ready) {
+        // What waits for a person is part of the platform that isn't there.
+        if let Some(failure) = found.failures.iter().find(|failure| !failure.error.is_transient()) {
+            let reason = if servers { "ComponentsUnavailable" } else { "ServersNotReady" };
+            return Verdict::no(reason, failure.error.to_string());
+        }
         // A server that is away takes nothing down by itself, but the platform isn't whole.
         return if servers {
             Verdict::yes("AllComponentsReady", format!("{} at {}", message, found.platform.public_url))
