@@ -165,7 +165,7 @@ impl Platform {
         );
         user::write_private(&run_env(&self.dir), &env).context("write .run/env")?;
         progress(begun, &paint(Colour::Green, &format!("ready: {address}")));
-        say(&format!("  API descriptions  {address}/docs"));
+        say(&format!("  API descriptions  {address}/services/catalog/openapi.json and so on"));
         say(&format!(
             "  RabbitMQ          http://127.0.0.1:25672 (user admin, password in {}/password)",
             self.dir.path().display()
