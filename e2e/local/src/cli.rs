@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::servers::FixedPorts;
 use crate::term::{Colour, paint, say};
-use crate::{dev, guard, held, servers};
+use crate::{bench, dev, guard, held, servers};
 
 /// The platform as local processes, and the servers of the tests.
 #[derive(Debug, Parser)]
@@ -28,6 +28,8 @@ enum Task {
         #[arg(long, default_value = ".run/dev")]
         data: PathBuf,
     },
+    /// Measure the platform that `dev` runs: memory, binaries, starts; prints a Markdown table.
+    Bench,
     /// Ends what its parent started when that died. Started by the other commands only.
     #[command(hide = true)]
     Guard,
@@ -121,6 +123,7 @@ pub fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
         Task::Guard => guard::run(std::io::stdin().lock()).map(|()| ExitCode::SUCCESS).map_err(Into::into),
         Task::Dev { data } => block_on(dev::run(&data)),
+        Task::Bench => block_on(bench::run()),
         Task::Servers(ServersArgs { task: Some(task), .. }) => match task {
             HeldTask::Up(args) => held::up(&args),
             HeldTask::Down { data } => held::down(&data),

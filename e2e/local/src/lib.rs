@@ -5,6 +5,7 @@
 //! components of `make dev`. It must not touch a server that it did not start, must not need root, and
 //! must leave no process behind, however it ends: a small guard process outlives it for that.
 
+mod bench;
 pub mod cli;
 mod dev;
 mod guard;

@@ -34,26 +34,28 @@ pub(crate) fn is_free(port: u16) -> bool {
 
 /// The program that listens on `port`, as `name (pid 123)`, when the kernel lets us see it.
 pub(crate) fn listener(port: u16) -> Option<String> {
+    let pid = listener_pid(port)?;
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    Some(format!("{} (pid {pid})", name.trim()))
+}
+
+/// The number of the process that listens on `port`, when the kernel lets us see it.
+pub(crate) fn listener_pid(port: u16) -> Option<u32> {
     let inodes: HashSet<String> = ["/proc/net/tcp", "/proc/net/tcp6"]
         .iter()
         .filter_map(|table| fs::read_to_string(table).ok())
         .flat_map(|table| listening_inodes(&table, port))
         .collect();
-    let pids =
+    let mut pids =
         fs::read_dir("/proc").ok()?.flatten().filter_map(|e| e.file_name().to_str()?.parse::<u32>().ok());
-    for pid in pids {
-        let Ok(files) = fs::read_dir(format!("/proc/{pid}/fd")) else { continue };
-        let owns = files.flatten().filter_map(|f| fs::read_link(f.path()).ok()).any(|l| {
+    pids.find(|pid| {
+        let Ok(files) = fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
+        files.flatten().filter_map(|f| fs::read_link(f.path()).ok()).any(|l| {
             l.to_str()
                 .and_then(|l| l.strip_prefix("socket:[")?.strip_suffix(']'))
                 .is_some_and(|i| inodes.contains(i))
-        });
-        if owns {
-            let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-            return Some(format!("{} (pid {pid})", name.trim()));
-        }
-    }
-    None
+        })
+    })
 }
 
 /// The inodes of sockets that listen on `port`, from the text of `/proc/net/tcp` (proc(5)): column 1 is

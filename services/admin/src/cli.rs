@@ -7,11 +7,13 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use platform_components::provision::{ConnectionFolder, ProvisionPlan};
+use platform_messaging::Broker;
+use platform_messaging::dead_letters::{DeadLetters, Which};
 use platform_telemetry::TelemetrySettings;
+use uuid::Uuid;
 
 use crate::connection::Connection;
-use crate::dead_letters::{self, Broker};
-use crate::provision;
+use crate::{dead_letters, provision};
 
 const NAME: &str = "courseplatform-admin";
 
@@ -44,8 +46,7 @@ struct ProvisionArguments {
 
 #[derive(Debug, Args)]
 struct DeadLetterArguments {
-    /// The folder with the broker's connection: `host`, `port`, `username`, `password`, or one `uri`; and
-    /// `management-uri`.
+    /// The folder with the broker's connection: `host`, `port`, `username`, `password`, or one `uri`.
     #[arg(long, env, global = true, default_value = "/run/secrets/rabbitmq")]
     connection: PathBuf,
     /// The platform's virtual host.
@@ -65,18 +66,18 @@ enum DeadLetterAction {
         queue: String,
         /// How many at most.
         #[arg(long, default_value_t = 10)]
-        limit: u32,
+        limit: usize,
     },
     /// Give dead letters back to their queue.
     Replay {
         /// The queue whose dead letters are meant.
         queue: String,
         /// Only the message with this id.
-        #[arg(long)]
-        id: Option<String>,
-        /// How many at most.
-        #[arg(long, default_value_t = u32::MAX)]
-        limit: u32,
+        #[arg(long, conflicts_with = "limit")]
+        id: Option<Uuid>,
+        /// How many at most, oldest first.
+        #[arg(long, default_value_t = usize::MAX, hide_default_value = true)]
+        limit: usize,
     },
 }
 
@@ -129,23 +130,35 @@ fn read_plan(path: &Path) -> anyhow::Result<ProvisionPlan> {
 
 #[allow(clippy::print_stdout, reason = "the answer to the command")]
 async fn dead_letters(arguments: DeadLetterArguments) -> anyhow::Result<()> {
-    let folder = ConnectionFolder(arguments.connection);
-    let broker = Broker::new(&Connection::read(&folder)?, &arguments.vhost)?;
-    match arguments.action {
-        DeadLetterAction::List => {
-            for queue in broker.list().await? {
-                println!("{}\t{}", queue.name, queue.messages);
-            }
-        }
-        DeadLetterAction::Show { queue, limit } => {
-            for letter in broker.show(&queue, limit).await? {
-                println!("{}", serde_json::to_string(&letter)?);
-            }
-        }
+    let connection = Connection::read(&ConnectionFolder(arguments.connection))?;
+    let broker = Broker::new(dead_letters::address(&connection, &arguments.vhost), NAME);
+    let letters = DeadLetters::new(broker.clone());
+    let outcome = match arguments.action {
+        DeadLetterAction::List => list(&letters).await,
+        DeadLetterAction::Show { queue, limit } => show(&letters, &queue, limit).await,
         DeadLetterAction::Replay { queue, id, limit } => {
-            let which = dead_letters::Which { id, limit };
-            println!("{}", broker.replay(&queue, &which).await?);
+            dead_letters::known(&queue)?;
+            let which = id.map_or(Which::Oldest(limit), Which::Id);
+            letters.replay(&queue, which).await.map(|replayed| println!("{replayed}")).map_err(Into::into)
         }
+    };
+    broker.close().await;
+    outcome
+}
+
+#[allow(clippy::print_stdout, reason = "the answer to the command")]
+async fn list(letters: &DeadLetters) -> anyhow::Result<()> {
+    for queue in dead_letters::queues() {
+        println!("{queue}\t{}", letters.count(queue).await?);
+    }
+    Ok(())
+}
+
+#[allow(clippy::print_stdout, reason = "the answer to the command")]
+async fn show(letters: &DeadLetters, queue: &str, limit: usize) -> anyhow::Result<()> {
+    dead_letters::known(queue)?;
+    for letter in letters.list(queue, limit).await? {
+        println!("{}", dead_letters::shown(&letter));
     }
     Ok(())
 }

@@ -10,9 +10,9 @@ mod settings;
 use axum::Router;
 use baskets::BasketStore;
 use catalog::Catalog;
-use platform_http::server::{CheckError, Dependency, Need};
-use platform_messaging::{Broker, Consumer};
-use platform_service::{CommonSettings, Component, Runtime, StartError, redis};
+use platform_http::server::Need;
+use platform_messaging::Consumer;
+use platform_service::{CommonSettings, Component, Runtime, StartError, amqp, redis};
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -54,13 +54,9 @@ impl Component for Basket {
         let lifetime = settings.basket_lifetime();
         let store = BasketStore::new(connection, &settings.redis.redis_key_prefix, lifetime);
 
-        let broker = Broker::new(settings.amqp_url_file.clone(), Self::NAME);
+        let broker = amqp::broker(&settings.amqp, Self::NAME);
         let consumer = Consumer::new(broker, baskets::QUEUE, baskets::CourseChanges(store.clone()));
-        let health = consumer.health();
-        runtime.depends_on(Dependency::new("rabbitmq", Need::Soft, move || {
-            let state = health.check().map_err(CheckError);
-            async move { state }
-        }));
+        runtime.depends_on(amqp::dependency(&consumer.health()));
         runtime.spawn(|stop| consumer.run(stop));
 
         let items = settings.common.server.public(PUBLIC_PREFIX, "/v1/basket/items");

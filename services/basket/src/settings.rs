@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use platform_config::{UrlFile, base_url};
+use platform_config::base_url;
 use platform_service::CommonSettings;
+use platform_service::amqp::AmqpSettings;
 use platform_service::redis::RedisSettings;
 use url::Url;
 
@@ -18,9 +19,9 @@ pub struct Settings {
     #[command(flatten)]
     pub redis: RedisSettings,
 
-    /// File with the broker's URL, amqp://user:password@host:5672/vhost.
-    #[arg(long, env)]
-    pub amqp_url_file: UrlFile,
+    /// The broker.
+    #[command(flatten)]
+    pub amqp: AmqpSettings,
 
     /// Base address of the catalog, which says what courses are called and what they cost.
     #[arg(long, env, value_parser = base_url)]

@@ -17,10 +17,9 @@ use axum::Router;
 use categories::CategoryStore;
 use courses::CourseStore;
 use index::Index;
-use platform_http::server::{CheckError, Dependency, Need};
+use platform_messaging::Relay;
 use platform_messaging::outbox::mongodb::MongoOutbox;
-use platform_messaging::{Broker, Relay};
-use platform_service::{CommonSettings, Component, Runtime, StartError, mongodb};
+use platform_service::{CommonSettings, Component, Runtime, StartError, amqp, mongodb};
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
 
@@ -80,13 +79,10 @@ impl Component for Catalog {
         runtime.depends_on(mongodb::dependency(&database));
         let (categories, courses) = (CategoryStore::new(&database), CourseStore::new(&database));
 
-        let broker = Broker::new(settings.amqp_url_file.clone(), Self::NAME);
+        let broker = amqp::broker(&settings.amqp, Self::NAME);
         let relay = Relay::new(MongoOutbox::new(vec![courses.documents()]), broker);
-        let (waker, health) = (relay.waker(), relay.health());
-        runtime.depends_on(Dependency::new("rabbitmq", Need::Soft, move || {
-            let state = health.check().map_err(CheckError);
-            async move { state }
-        }));
+        let waker = relay.waker();
+        runtime.depends_on(amqp::dependency(&relay.health()));
         runtime.spawn(|stop| relay.run(stop));
 
         let (shelves, cards) = (Index::default(), Index::default());

@@ -1,8 +1,8 @@
 //! What the catalog service can be told.
 
-use platform_config::UrlFile;
 use platform_money::Currency;
 use platform_service::CommonSettings;
+use platform_service::amqp::AmqpSettings;
 use platform_service::mongodb::MongoSettings;
 
 /// Settings of the catalog service.
@@ -16,9 +16,9 @@ pub struct Settings {
     #[command(flatten)]
     pub database: MongoSettings,
 
-    /// File with the broker's URL, amqp://user:password@host:5672/vhost.
-    #[arg(long, env)]
-    pub amqp_url_file: UrlFile,
+    /// The broker.
+    #[command(flatten)]
+    pub amqp: AmqpSettings,
 
     /// The one currency in which courses are sold (ISO 4217).
     #[arg(long, env, default_value = "TRY")]

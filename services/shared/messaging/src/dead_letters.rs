@@ -51,6 +51,8 @@ pub struct DeadLetter {
 pub enum Which {
     /// All that are there when the replay begins.
     All,
+    /// At most this many, oldest first.
+    Oldest(usize),
     /// The one with this message id.
     Id(Uuid),
 }
@@ -65,6 +67,17 @@ impl DeadLetters {
     #[must_use]
     pub fn new(broker: Broker) -> Self {
         Self { broker }
+    }
+
+    /// How many dead letters `queue` (the consumer's queue, without `.dead`) has.
+    ///
+    /// # Errors
+    /// When the broker fails or there is no such queue.
+    pub async fn count(&self, queue: &str) -> Result<usize, DeadLetterError> {
+        let (channel, _) = self.broker.channel().await?;
+        let waiting = count(&channel, queue).await?;
+        within(ANSWER_TIMEOUT, channel.close(200, "bye".into())).await?;
+        Ok(waiting)
     }
 
     /// The first `limit` dead letters of `queue` (the consumer's queue, without `.dead`), oldest first. They
@@ -93,8 +106,16 @@ impl DeadLetters {
         let (channel, _) = self.broker.channel().await?;
         let mut publisher = Publisher::open(&self.broker).await?;
         let mut replayed = 0;
+        let wanted = match which {
+            Which::All => usize::MAX,
+            Which::Oldest(limit) => limit,
+            Which::Id(_) => 1,
+        };
         // A message that dies again meanwhile lands behind these.
         for _ in 0..count(&channel, queue).await? {
+            if replayed == wanted {
+                break;
+            }
             let Some(message) = get(&channel, queue).await? else { break };
             let delivery = message.delivery;
             let id = message_id(&delivery);
@@ -106,9 +127,6 @@ impl DeadLetters {
             within(ANSWER_TIMEOUT, async { delivery.acker.ack(BasicAckOptions::default()).await.map(drop) })
                 .await?;
             replayed += 1;
-            if which != Which::All {
-                break;
-            }
         }
         within(ANSWER_TIMEOUT, channel.close(200, "bye".into())).await?;
         Ok(replayed)

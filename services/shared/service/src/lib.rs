@@ -9,6 +9,8 @@ mod component;
 mod run;
 mod settings;
 
+#[cfg(feature = "amqp")]
+pub mod amqp;
 #[cfg(feature = "mongodb")]
 pub mod mongodb;
 #[cfg(feature = "postgres")]

@@ -8,6 +8,10 @@ use tracing_subscriber::{EnvFilter, Layer as _, fmt};
 
 use crate::{LogFormat, TelemetryError, TelemetrySettings};
 
+/// Where lapin writes whole messages: what the broker returned as a warning, frames at level trace. Bodies hold
+/// personal data, so these lines are off whatever LOG_LEVEL says; a returned message is told by its publisher.
+const NO_BODIES: &str = "lapin::returned_messages=off,lapin::channels=debug,lapin::frames=debug";
+
 /// Checks filter directives while the configuration is parsed, so that a wrong one names its key.
 pub(crate) fn directives(text: &str) -> Result<String, String> {
     let text = platform_config::non_empty(text)?;
@@ -15,12 +19,18 @@ pub(crate) fn directives(text: &str) -> Result<String, String> {
     Ok(text)
 }
 
+/// The filter of these directives, but for message bodies.
+fn filter(directives: &str) -> EnvFilter {
+    // Of two directives for one target the last counts.
+    EnvFilter::new(format!("{directives},{NO_BODIES}"))
+}
+
 pub(crate) fn install(
     name: &'static str,
     settings: &TelemetrySettings,
     traces: &SdkTracerProvider,
 ) -> Result<(), TelemetryError> {
-    let filter = EnvFilter::new(&settings.log_level);
+    let filter = filter(&settings.log_level);
     let lines = match settings.log_format {
         LogFormat::Json => fmt::layer()
             .json()
@@ -42,7 +52,27 @@ pub(crate) fn install(
 
 #[cfg(test)]
 mod tests {
-    use super::directives;
+    use tracing::Level;
+    use tracing_subscriber::layer::SubscriberExt as _;
+
+    use super::{directives, filter};
+
+    #[test]
+    fn no_level_shows_the_bodies_of_messages() {
+        for level in ["info", "trace", "lapin=trace", "lapin::returned_messages=trace,lapin::channels=trace"]
+        {
+            let subscriber = tracing_subscriber::registry().with(filter(level));
+            tracing::subscriber::with_default(subscriber, || {
+                assert!(!tracing::enabled!(target: "lapin::returned_messages", Level::ERROR), "{level}");
+                assert!(!tracing::enabled!(target: "lapin::channels", Level::TRACE), "{level}");
+                assert!(!tracing::enabled!(target: "lapin::frames", Level::TRACE), "{level}");
+            });
+        }
+        let subscriber = tracing_subscriber::registry().with(filter("info"));
+        tracing::subscriber::with_default(subscriber, || {
+            assert!(tracing::enabled!(target: "order", Level::INFO));
+        });
+    }
 
     #[test]
     fn wrong_directives_are_refused_while_parsing() {

@@ -26,6 +26,7 @@ mod proxy;
 mod rabbitmq;
 mod redis;
 mod sqlserver;
+mod trials;
 
 pub use api::{Answer, Api};
 pub use binary::{Binary, Running, golden, secret_file};
@@ -37,6 +38,7 @@ pub use proxy::TcpProxy;
 pub use rabbitmq::RabbitMq;
 pub use redis::Redis;
 pub use sqlserver::SqlServer;
+pub use trials::{sqlserver_tests, trial};
 
 /// The path of a kubeconfig for a real kube-apiserver (`TEST_KUBECONFIG`).
 ///

@@ -16,7 +16,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use crate::event::{CloudEvent, EventError};
+#[cfg(any(test, feature = "postgres", feature = "sqlserver", feature = "mongodb"))]
+use crate::event::CloudEvent;
+use crate::event::EventError;
 
 /// Number of lanes, and so the most replicas that publish at once.
 pub const LANES: i16 = 16;
@@ -117,6 +119,7 @@ pub fn lane_of(aggregate_id: &str) -> i16 {
 
 /// The exchange of an event, and whether a queue must take it: as the table of messages says. What is not in
 /// the table no consumer is bound for, and no login may publish.
+#[cfg(any(test, feature = "postgres", feature = "sqlserver", feature = "mongodb"))]
 pub(crate) fn destination(event: &CloudEvent) -> Result<(&'static str, bool), EventError> {
     let message = platform_components::message(&event.kind)
         .filter(|message| message.publisher.as_str() == event.service())

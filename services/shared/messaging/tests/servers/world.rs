@@ -17,10 +17,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
+pub(crate) use crate::support::{SOON, renamed, renames};
+
 /// The queue of the platform's table that these tests use.
 pub(crate) const QUEUE: &str = "basket.courses";
-/// Far more than anything here takes.
-pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 pub(crate) struct World {
     pub(crate) vhost: RabbitMq,
@@ -158,18 +158,6 @@ impl World {
         }
         events
     }
-}
-
-/// Event number `version` of a course.
-pub(crate) fn renamed(course: Uuid, version: i64) -> CloudEvent {
-    let data = CourseRenamed { course_id: course, name: format!("name {version}") };
-    CloudEvent::new("catalog", course.to_string(), version, &data).unwrap()
-}
-
-/// Event 1 to `versions` of each of `courses` courses, one course after the other within a version.
-pub(crate) fn renames(courses: usize, versions: i64) -> Vec<CloudEvent> {
-    let courses: Vec<Uuid> = (0..courses).map(|_| Uuid::now_v7()).collect();
-    (1..=versions).flat_map(|version| courses.iter().map(move |course| renamed(*course, version))).collect()
 }
 
 /// A consumer as a service writes it: inbox and effect in one transaction, last version wins.
