@@ -11,8 +11,10 @@ use tokio_util::sync::CancellationToken;
 
 /// How often a dependency that is there is looked at.
 const INTERVAL_UP: Duration = Duration::from_secs(5);
-/// How often a missing one is: soon, since requests wait for it.
-const INTERVAL_DOWN: Duration = Duration::from_millis(500);
+/// How soon a missing one is looked at again, since requests wait for it: at first at once, for stores that
+/// are about to be there, then less often, for those that stay away.
+const FIRST_INTERVAL_DOWN: Duration = Duration::from_millis(10);
+const LAST_INTERVAL_DOWN: Duration = Duration::from_millis(500);
 /// A dependency that does not answer within this is not there.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -107,13 +109,16 @@ impl Readiness {
         self.write(|inner| inner.states.push((name, need, State::Unknown)));
         let readiness = self.clone();
         tokio::spawn(async move {
+            let mut interval_down = FIRST_INTERVAL_DOWN;
             while !stop.is_cancelled() {
                 let state = match tokio::time::timeout(CHECK_TIMEOUT, check()).await {
                     Ok(Ok(())) => State::Up,
                     Ok(Err(error)) => State::Down(error.to_string()),
                     Err(_) => State::Down(format!("no answer within {} s", CHECK_TIMEOUT.as_secs())),
                 };
-                let pause = if state == State::Up { INTERVAL_UP } else { INTERVAL_DOWN };
+                let pause = if state == State::Up { INTERVAL_UP } else { interval_down };
+                let doubled = (interval_down * 2).min(LAST_INTERVAL_DOWN);
+                interval_down = if state == State::Up { FIRST_INTERVAL_DOWN } else { doubled };
                 readiness.record(name, state);
                 tokio::select! {
                     () = tokio::time::sleep(pause) => {}
