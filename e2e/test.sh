@@ -70,6 +70,7 @@ step chart bash charts/test.sh
 step cluster-go go -C e2e/cluster test ./forwarder ./volumes
 count tests "$local_servers" servers --kubernetes -- \
   cargo test --quiet --workspace --exclude platform-journeys --no-fail-fast
+count local-platform bash e2e/local/test.sh
 
 if [[ -z ${WITHOUT_CLUSTER:-} ]]; then
   step cluster-up make up

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::dev::Addresses;
 use crate::servers::FixedPorts;
 use crate::term::{Colour, paint, say};
 use crate::{bench, dev, guard, held, servers};
@@ -27,6 +28,9 @@ enum Task {
         /// Where data, logs and passwords lie. Delete it to begin with empty servers.
         #[arg(long, default_value = ".run/dev")]
         data: PathBuf,
+        /// The gateway's port, the only one that can be chosen.
+        #[arg(long, env, default_value_t = 8080)]
+        port: u16,
     },
     /// Measure the platform that `dev` runs: memory, binaries, starts; prints a Markdown table.
     Bench,
@@ -122,7 +126,7 @@ impl What {
 pub fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
         Task::Guard => guard::run(std::io::stdin().lock()).map(|()| ExitCode::SUCCESS).map_err(Into::into),
-        Task::Dev { data } => block_on(dev::run(&data)),
+        Task::Dev { data, port } => block_on(dev::run(&data, Addresses { gateway: port })),
         Task::Bench => block_on(bench::run()),
         Task::Servers(ServersArgs { task: Some(task), .. }) => match task {
             HeldTask::Up(args) => held::up(&args),

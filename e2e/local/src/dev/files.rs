@@ -14,7 +14,7 @@ use rand::RngExt;
 use serde_json::json;
 use url::Url;
 
-use super::url;
+use super::Addresses;
 use crate::servers::{Servers, random_password};
 use crate::user::write_private;
 
@@ -29,18 +29,20 @@ pub(super) const ADMIN_EMAIL: &str = "admin@localhost";
 pub(super) struct Files {
     dir: PathBuf,
     admin_password: String,
+    /// Where the components listen.
+    pub(super) addresses: Addresses,
 }
 
 impl Files {
     /// Writes everything. Passwords are made at the first start and kept.
-    pub(super) fn write(data: &Path, servers: &Servers) -> anyhow::Result<Self> {
+    pub(super) fn write(data: &Path, servers: &Servers, addresses: Addresses) -> anyhow::Result<Self> {
         let dir = data.join("settings");
         for sub in ["passwords", "urls", "logs"] {
             fs::create_dir_all(dir.join(sub))?;
         }
         fs::create_dir_all(data.join("photos"))?;
         let admin_password = kept(&dir.join("passwords/first-admin"), random_password)?;
-        let files = Self { dir, admin_password };
+        let files = Self { dir, admin_password, addresses };
         let accounts = provision::accounts(|_, default| default);
         let mut connections = BTreeMap::new();
         for kind in ServerKind::ALL {
@@ -60,7 +62,7 @@ impl Files {
             |account| files.password_file(account),
         );
         fs::write(files.plan(), serde_json::to_vec_pretty(&plan)?)?;
-        fs::write(files.routes(), serde_json::to_vec_pretty(&routes_file(url))?)?;
+        fs::write(files.routes(), serde_json::to_vec_pretty(&routes_file(|name| addresses.url(name)))?)?;
         kept(&files.keyring(), || {
             let key = URL_SAFE_NO_PAD.encode(rand::rng().random::<[u8; 32]>());
             json!({ "current": "local", "keys": { "local": key } }).to_string()

@@ -2,6 +2,7 @@
 //! What each needs comes from the `components` crate; nothing here knows a component by name but for the
 //! order of the output.
 
+mod addresses;
 mod files;
 mod settings;
 mod supervisor;
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use futures::future::{join_all, try_join_all};
-use platform_components::{ADMIN_PROGRAM, Component, LOCAL_ADMIN_OFFSET, Name, components};
+use platform_components::{ADMIN_PROGRAM, Component, components};
 use rustix::process::Signal;
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
@@ -23,6 +24,7 @@ use crate::process::{Output, Process, tail};
 use crate::servers::{Durability, FixedPorts, Plan, Servers, taken};
 use crate::term::{Colour, paint, say};
 use crate::user;
+pub(crate) use addresses::Addresses;
 use files::Files;
 use supervisor::Supervised;
 
@@ -40,7 +42,7 @@ const READY_WITHIN: Duration = Duration::from_secs(60);
 const STOP_WITHIN: Duration = Duration::from_secs(10);
 
 /// Runs the platform until Ctrl-C or SIGTERM.
-pub(crate) async fn run(data: &Path) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(data: &Path, addresses: Addresses) -> anyhow::Result<ExitCode> {
     let begun = Instant::now();
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -48,9 +50,9 @@ pub(crate) async fn run(data: &Path) -> anyhow::Result<ExitCode> {
     let dir = DataDir::lock(data, "`make dev`")?;
     let guard = dir.guard()?;
     let _ = std::fs::remove_file(run_env(&dir));
-    ports_are_free()?;
+    ports_are_free(addresses)?;
 
-    let mut platform = Platform { binaries, dir, guard, servers: None, components: Vec::new() };
+    let mut platform = Platform { addresses, binaries, dir, guard, servers: None, components: Vec::new() };
     let outcome = tokio::select! {
         outcome = platform.start(begun) => outcome.map(|()| true),
         _ = interrupt.recv() => Ok(false),
@@ -92,7 +94,7 @@ fn binaries() -> anyhow::Result<PathBuf> {
 }
 
 /// All ports at once, so that one error names everything that is in the way.
-fn ports_are_free() -> anyhow::Result<()> {
+fn ports_are_free(addresses: Addresses) -> anyhow::Result<()> {
     let servers = [
         ("postgres", PORTS.postgres),
         ("redis", PORTS.redis),
@@ -103,7 +105,7 @@ fn ports_are_free() -> anyhow::Result<()> {
     let servers = servers.into_iter().filter_map(|(name, port)| Some((name, port?)));
     let ours = components()
         .iter()
-        .flat_map(|c| [c.local_port, c.local_port + LOCAL_ADMIN_OFFSET].map(|p| (c.name.as_str(), p)));
+        .flat_map(|c| [addresses.api(c), addresses.admin(c)].map(|p| (c.name.as_str(), p)));
     let taken: Vec<String> =
         servers.chain(ours).filter_map(|(name, port)| taken(name, port)).map(|e| e.to_string()).collect();
     if taken.is_empty() { Ok(()) } else { bail!("{}", taken.join("\n       ")) }
@@ -111,6 +113,7 @@ fn ports_are_free() -> anyhow::Result<()> {
 
 /// Everything that runs.
 struct Platform {
+    addresses: Addresses,
     binaries: PathBuf,
     dir: DataDir,
     guard: Guard,
@@ -130,7 +133,7 @@ impl Platform {
         progress(begun, "starting PostgreSQL, Redis, RabbitMQ and FerretDB");
         let servers = self.servers.insert(Servers::start(&plan, &self.guard).await?);
         progress(begun, &format!("servers are ready: {}", servers.times()));
-        let files = Files::write(self.dir.path(), servers).context("write the settings")?;
+        let files = Files::write(self.dir.path(), servers, self.addresses).context("write the settings")?;
 
         progress(begun, "provisioning databases, accounts and queues");
         self.once(ADMIN_PROGRAM, "provision", &[("PLAN_FILE", files.plan().display().to_string())], &files)
@@ -157,7 +160,7 @@ impl Platform {
         let ready = self.all_ready(begun);
         tokio::try_join!(async { seeding.await.map(drop) }, ready)?;
 
-        let address = settings::PUBLIC_URL;
+        let address = self.addresses.public_url();
         let env = format!(
             "BASE_URL={address}\nADMIN_EMAIL={}\nADMIN_PASSWORD={}\nNAMESPACE=\nKUBECONFIG=\n",
             files::ADMIN_EMAIL,
@@ -214,7 +217,7 @@ impl Platform {
         let waiting = self.components.iter().zip(components()).map(|(process, component)| {
             let http = http.clone();
             async move {
-                let url = format!("http://127.0.0.1:{}/readyz", component.local_port + LOCAL_ADMIN_OFFSET);
+                let url = format!("http://127.0.0.1:{}/readyz", self.addresses.admin(component));
                 loop {
                     let last = match http.get(&url).send().await {
                         Ok(answer) if answer.status().is_success() => {
@@ -266,9 +269,4 @@ impl Platform {
 fn progress(begun: Instant, what: &str) {
     let time = paint(Colour::Grey, &format!("{:5.1} s", begun.elapsed().as_secs_f64()));
     say(&format!("{time}  {what}"));
-}
-
-/// The address of a component for its peers.
-fn url(name: Name) -> String {
-    format!("http://127.0.0.1:{}", platform_components::component(name).local_port)
 }

@@ -1,14 +1,10 @@
 //! The environment of one component, filled in from the sources that the `components` crate names.
 
-use platform_components::{Component, LOCAL_ADMIN_OFFSET, Source, names};
+use platform_components::{Component, Source, names};
 use tokio::process::Command;
 
 use super::files::{Files, NAMESPACE, PLATFORM};
-use super::url;
 use crate::term::colours;
-
-/// What a browser sees.
-pub(super) const PUBLIC_URL: &str = "http://localhost:8080";
 
 /// The settings of a component. Until tokens come from identity, the development bearer is accepted: the
 /// public address is this machine's.
@@ -24,12 +20,12 @@ pub(super) fn of(component: &Component, files: &Files) -> Vec<(&'static str, Str
 
 /// The value of a setting; none for one that is not set here, so that its default counts.
 fn value(component: &Component, source: Source, files: &Files) -> Option<String> {
-    let port = component.local_port;
+    let addresses = files.addresses;
     Some(match source {
-        Source::ApiAddress => format!("127.0.0.1:{port}"),
-        Source::AdminAddress => format!("127.0.0.1:{}", port + LOCAL_ADMIN_OFFSET),
-        Source::PublicUrl => PUBLIC_URL.to_owned(),
-        Source::Peer(peer) => url(peer),
+        Source::ApiAddress => format!("127.0.0.1:{}", addresses.api(component)),
+        Source::AdminAddress => format!("127.0.0.1:{}", addresses.admin(component)),
+        Source::PublicUrl => addresses.public_url(),
+        Source::Peer(peer) => addresses.url(peer),
         Source::ServerUrlFile(kind) => files.url_file(component.name, kind).display().to_string(),
         Source::DatabaseEngine => "postgres".to_owned(),
         Source::RedisKeyPrefix => format!("{}:", names::database_name(NAMESPACE, PLATFORM, component.name)),
