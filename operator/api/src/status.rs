@@ -35,7 +35,8 @@ pub struct CoursePlatformStatus {
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<Problem>,
-    /// The conditions: Ready, Available, Reconciled, ServersReady, Migrated, Exposed, HighlyAvailable, Paused.
+    /// The conditions: Ready, Available, Reconciled, ServersReady, Migrated, Exposed, CredentialsCurrent,
+    /// HighlyAvailable, Paused.
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,

@@ -14,7 +14,7 @@ pub struct Settings {
     #[command(flatten)]
     pub common: CommonSettings,
 
-    /// File with the routes (YAML, `version: 1`); docs/api.md describes the format.
+    /// File with the routes (YAML, `version: 1`); docs/api describes the format.
     #[arg(long, env, value_parser = checked)]
     pub routes_file: PathBuf,
 
