@@ -27,22 +27,22 @@ build: ## Build everything for local use and tests
 	cargo build --workspace --all-targets
 
 .PHONY: dev
-dev: tools ## Run the platform as local processes (ports 8080, 8101-8108)
+dev: tools ## Run the platform as local processes (PORT=8080, and 8101-8108)
 	cargo build --workspace --bins
 	cargo run --quiet -p courseplatform-local -- dev
 
 .PHONY: test
-test: tools ## Everything that CI runs, on real servers and the cluster
+test: tools ## Run everything that CI runs, on real servers and the cluster
 	@bash e2e/test.sh
 
 .PHONY: lint
-lint: tools ## Formats, lints, licences, shell scripts
+lint: tools ## Check format, lints, licences and shell scripts
 	@bash e2e/test.sh lint
 
 .PHONY: generate
-generate: ## Bring generated files up to date (CRD, OpenAPI, golden files)
+generate: ## Write generated files anew (CRD, OpenAPI, events, Compose)
 	@bash e2e/generate.sh
 
 .PHONY: bench
-bench: tools ## Measure memory, start, image sizes and speed
+bench: tools ## Measure memory, binary size and start of each component
 	@bash e2e/bench.sh

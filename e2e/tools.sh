@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what building and testing need, where it is missing: Debian packages and cargo-deny. Does nothing
-# when everything is there. Rust, Go and Node must be there already; README.md says which versions.
+# when everything is there. Rust and Go must be there already; README.md says which versions.
 set -euo pipefail
 
 for program in cargo go; do

@@ -10,12 +10,12 @@ ifneq ($(filter push,$(MAKECMDGOALS)),)
 images: export REVISION := $(shell git describe --always --abbrev=40 --dirty 2>/dev/null)
 endif
 
-images: ## build the container images that changed
+images: ## Build the container images that changed
 	@e2e/cluster/images/build.sh
 
-push: images ## push the platform's images: make images push REGISTRY=host/path
+push: images ## Push the platform's images (REGISTRY=host/path)
 	@REGISTRY='$(REGISTRY)' e2e/cluster/images/push.sh
 
-images-test: images ## run each image as a restricted pod would; push to a registry of the test
+images-test: images ## Run each image as a restricted pod would; push to a test registry
 	@e2e/cluster/images/test.sh
 	@e2e/cluster/images/test-push.sh

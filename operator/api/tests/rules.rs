@@ -29,7 +29,7 @@ static NAMESPACE: LazyLock<String> = LazyLock::new(|| format!("rules-{}", std::p
 /// Objects of our kind without our types, so that anything can be sent.
 async fn platforms() -> Api<DynamicObject> {
     let path = std::env::var("TEST_KUBECONFIG").unwrap_or_else(|_| {
-        panic!("TEST_KUBECONFIG is not set: run the tests through `make test` or with the servers of `make test-servers`")
+        panic!("TEST_KUBECONFIG is not set: run the tests through `make test`, or after `courseplatform-local servers --kubernetes --`")
     });
     let kubeconfig = Kubeconfig::read_from(path).unwrap();
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 async fn client() -> Client {
     let path = std::env::var("TEST_KUBECONFIG").unwrap_or_else(|_| {
-        panic!("TEST_KUBECONFIG is not set: run the tests through `make test` or with the servers of `make test-servers`")
+        panic!("TEST_KUBECONFIG is not set: run the tests through `make test`, or after `courseplatform-local servers --kubernetes --`")
     });
     let kubeconfig = Kubeconfig::read_from(path).unwrap();
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
