@@ -19,7 +19,7 @@ pub struct ExposeSpec {
     /// An Ingress.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ingress: Option<IngressSpec>,
-    /// The port that people see in the address. 443, or 80 when tls.mode is Disabled, when absent.
+    /// The port that people see in the address. When absent nodePort.port, else the scheme's own.
     #[schemars(range(min = 1, max = 65535))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub external_port: Option<i32>,
