@@ -9,6 +9,7 @@ mkdir -p "$logs"
 began=$SECONDS
 passed=0
 failed=0
+cluster='' # not empty once a cluster was begun
 
 # step NAME COMMAND…: runs a check that either holds or not, and counts it.
 step() {
@@ -47,6 +48,11 @@ count() {
 }
 
 finish() {
+  # CI leaves nothing behind, whatever failed.
+  if [[ -n ${CI:-} && -n $cluster ]]; then
+    cluster=''
+    PURGE=1 bash e2e/cluster/down.sh >"$logs/cluster-down.log" 2>&1 || failed=$((failed + 1))
+  fi
   printf '\n%d min %d s\n' "$(((SECONDS - began) / 60))" "$(((SECONDS - began) % 60))"
   printf '%d passed, %d failed\n' "$passed" "$failed"
   ((failed == 0)) && exit 0
@@ -55,6 +61,8 @@ finish() {
 
 # shellcheck disable=SC2317 # called by name
 shell_scripts() { git ls-files '*.sh' '.ci/run' | xargs shellcheck --external-sources --source-path=SCRIPTDIR; }
+
+trap 'failed=$((failed + 1)); finish' INT TERM
 
 step format cargo fmt --all --check
 step shell-scripts shell_scripts
@@ -73,9 +81,9 @@ count tests "$local_servers" servers --kubernetes -- \
 count local-platform bash e2e/local/test.sh
 
 if [[ -z ${WITHOUT_CLUSTER:-} ]]; then
+  # CI ends it in `finish`; a person may want to look around.
+  cluster=begun
   step cluster-up make up
   count journeys bash e2e/journeys/run.sh
-  # CI leaves nothing behind; a person may want to look around.
-  [[ -n ${CI:-} ]] && step cluster-down make down
 fi
 finish

@@ -16,7 +16,7 @@ pub enum ApplyError {
     /// A volume is there and the Secret that opens it is gone.
     #[error(
         "the volume {claim} is there, but the Secret {secret} that opens it is gone; restore the Secret, or \
-             delete the volume to start anew"
+             delete the volume and this platform's Jobs to start anew without the data"
     )]
     CredentialsLost {
         /// The Secret.

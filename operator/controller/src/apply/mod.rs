@@ -85,6 +85,12 @@ impl Memory {
         })
     }
 
+    /// Whether this very object was left with this very wish.
+    fn knows(&self, complete: &Complete, seen: &Seen) -> bool {
+        let known = self.children.get(&complete.key);
+        known.is_some_and(|known| known.uid == seen.uid && known.wanted == complete.hash)
+    }
+
     fn remember(&mut self, complete: &Complete, seen: &Seen) {
         let known = Remembered {
             uid: seen.uid.clone(),
@@ -137,7 +143,14 @@ impl Applier<'_> {
                 Some(live) => {
                     self.claimable(&complete.key, &live)?;
                     let seen = seen(complete.key.kind, &live);
-                    if self.memory.is_as_left(complete, &seen) || says_it_all(complete, &seen, &live) {
+                    // What is remembered and yet owned differently was changed by somebody, perhaps only
+                    // by an addition, which a comparison with what is wanted would let pass.
+                    let settled = if self.memory.knows(complete, &seen) {
+                        self.memory.is_as_left(complete, &seen)
+                    } else {
+                        says_it_all(complete, &seen, &live)
+                    };
+                    if settled {
                         self.memory.remember(complete, &seen);
                         return Ok(Change::None);
                     }

@@ -13,9 +13,6 @@ use super::platform::{Address, ExternalAccounts, ExternalServer, ManagedServer, 
 use super::{Defaults, Faults, defaults};
 use crate::dereference::{Dereferenced, SecretFacts, UriFacts};
 
-/// The port of RabbitMQ's management API when nothing says otherwise.
-const MANAGEMENT_PORT: u16 = 15672;
-
 pub(super) fn validate(
     platform: &CoursePlatform,
     found: &Dereferenced,
@@ -173,12 +170,17 @@ impl Context<'_> {
             return None;
         }
         let management_port = match (kind, &facts.management) {
-            (ServerKind::RabbitMq, Some(Ok(management))) => Some(management.port.unwrap_or(MANAGEMENT_PORT)),
+            (ServerKind::RabbitMq, Some(Ok(management))) => {
+                Some(management.port.unwrap_or(if management.scheme == "https" { 443 } else { 80 }))
+            }
             (ServerKind::RabbitMq, Some(Err(error))) => {
                 faults.reference(field, format!("management-uri in the Secret {name}: {error}"));
                 return None;
             }
-            (ServerKind::RabbitMq, None) => Some(MANAGEMENT_PORT),
+            (ServerKind::RabbitMq, None) => {
+                faults.reference(field, format!("the Secret {name} has no key management-uri"));
+                return None;
+            }
             _ => None,
         };
         let accounts = ExternalAccounts::Provisioned { secret: name.clone(), address, management_port };
@@ -265,7 +267,8 @@ fn address(
 }
 
 fn from_uri(kind: ServerKind, uri: &UriFacts) -> Address {
-    let port = uri.port.unwrap_or_else(|| kind.default_port());
+    let usual = if uri.scheme == "amqps" { 5671 } else { kind.default_port() };
+    let port = uri.port.unwrap_or(usual);
     // Several hosts carry their own ports; `mongodb+srv` has none by its nature.
     let complete = uri.port.is_some() || uri.hosts.contains(',') || uri.scheme.ends_with("+srv");
     Address {
