@@ -51,7 +51,10 @@ async fn dead_letters_are_listed_and_replayed_and_then_handled_once() {
     repaired.store(true, Ordering::SeqCst);
     assert_eq!(dead.replay(QUEUE, Which::Id(events[1].id)).await.unwrap(), 1);
     eventually(SOON, || async { world.effects().await == (1, 1) }).await;
+    // The letters that were looked at and left are back a moment later.
+    eventually(SOON, || async { world.depth(DEAD).await == 2 }).await;
     assert_eq!(dead.replay(QUEUE, Which::Id(events[1].id)).await.unwrap(), 0);
+    eventually(SOON, || async { world.depth(DEAD).await == 2 }).await;
     assert_eq!(dead.replay(QUEUE, Which::All).await.unwrap(), 2);
 
     eventually(SOON, || async { world.effects().await == (3, 3) }).await;
