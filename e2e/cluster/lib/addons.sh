@@ -21,7 +21,10 @@ addons_dns() {
     bind $node_ip
     errors
     health 127.0.0.1:8053
-    cache 30
+    cache 30 {
+        disable success cluster.local
+        disable denial cluster.local
+    }
     kubernetes cluster.local in-addr.arpa ip6.arpa {
         kubeconfig $pki/coredns.kubeconfig
         ttl 30
