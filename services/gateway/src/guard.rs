@@ -61,14 +61,11 @@ pub(crate) fn request(headers: &mut HeaderMap, upstream: Name, public: &Url, req
 }
 
 /// Prepares an answer's headers for the client.
-pub(crate) fn response(headers: &mut HeaderMap, upstream: Name, request_id: Uuid) {
+pub(crate) fn response(headers: &mut HeaderMap, upstream: Name) {
     remove_hop_by_hop(headers);
     headers.remove(header::SERVER);
     if !has_cookies(upstream) {
         headers.remove(header::SET_COOKIE);
-    }
-    if let Ok(value) = HeaderValue::try_from(request_id.to_string()) {
-        headers.insert(REQUEST_ID, value);
     }
 }
 
@@ -135,7 +132,7 @@ mod tests {
         assert!(guarded(&[("cookie", "a=b")], Name::Web).contains_key("cookie"));
         assert!(!guarded(&[("cookie", "a=b")], Name::Order).contains_key("cookie"));
         let mut answer = headers(&[("set-cookie", "a=b")]);
-        response(&mut answer, Name::Catalog, Uuid::nil());
+        response(&mut answer, Name::Catalog);
         assert!(!answer.contains_key("set-cookie"));
     }
 }

@@ -79,7 +79,7 @@ async fn pass(proxy: &Proxy, request: Request, request_id: Uuid) -> Result<Respo
         Ok(Err(_)) if source.exceeded() => return Err(too_large(route)),
         Ok(answer) => answer.map_err(|error| unreachable(route, &error))?,
     };
-    guard::response(answer.headers_mut(), route.upstream_name(), request_id);
+    guard::response(answer.headers_mut(), route.upstream_name());
     Ok(answer.map(Body::new))
 }
 
