@@ -1,0 +1,6 @@
+//! The feature *sessions*: browsers that somebody signed in with. A session's cookie holds 256 random bits and
+//! the database their hash; its id is the `sid` of tokens, so that ending it ends them.
+
+mod domain;
+
+pub(crate) use domain::Session;
