@@ -135,7 +135,10 @@ impl People {
         let rules = Rules {
             sign_up_open: settings.accounts.sign_up == settings::SignUp::Open,
             mail_reaches_people: post.reaches_people(),
-            verified_email_required: settings.accounts.require_verified_email.unwrap_or(post.reaches_people()),
+            verified_email_required: settings
+                .accounts
+                .require_verified_email
+                .unwrap_or(post.reaches_people()),
         };
         let lifetimes = Lifetimes {
             reset: Duration::minutes(i64::from(settings.mail.reset_link_minutes)),
@@ -161,7 +164,8 @@ impl People {
         let sessions = Sessions::new(stores.sessions, stores.accounts, jar, lifetime);
         let sign_in = SignIn::new(accounts.clone(), hasher, throttle.clone());
         let first = settings.accounts.first_admin_file.clone();
-        let upkeep = upkeep::Upkeep::new(accounts.clone(), sessions.clone(), throttle.clone(), stores.mails, first);
+        let upkeep =
+            upkeep::Upkeep::new(accounts.clone(), sessions.clone(), throttle.clone(), stores.mails, first);
         runtime.spawn(|stop| upkeep.run(stop));
         Ok(Self { accounts, sessions, sign_in, throttle, pages: Pages::new(public_url, jar) })
     }
