@@ -20,6 +20,7 @@ mod upkeep;
 use std::sync::Arc;
 
 use axum::Router;
+use platform_auth::AccessTokenScheme;
 use platform_messaging::outbox::postgres::PostgresOutbox;
 use platform_messaging::outbox::sqlserver::SqlServerOutbox;
 use platform_messaging::{Relay, RelayWaker};
@@ -57,6 +58,7 @@ const SQLSERVER_MIGRATIONS: &[Migration] = &[
 #[openapi(
     info(title = "Identity", description = "The OpenID Connect provider of the course platform."),
     servers((url = "/")),
+    modifiers(&AccessTokenScheme),
     tags(
         (name = "discovery", description = "What the provider offers, and the keys that its tokens are checked with"),
         (name = "account", description = "One's own account"),
