@@ -4,35 +4,66 @@
 //! discovery document names only what is served. Private keys never leave the process in clear, and a
 //! keyring that does not fit makes the service not ready, never a new key.
 
+mod accounts;
+mod capability;
+mod cookies;
 mod discovery;
 mod keys;
+mod language;
+mod mail;
+mod pages;
+mod sessions;
 mod settings;
+mod throttle;
+mod upkeep;
 
 use std::sync::Arc;
 
 use axum::Router;
+use platform_auth::AccessTokenScheme;
+use platform_messaging::outbox::postgres::PostgresOutbox;
+use platform_messaging::outbox::sqlserver::SqlServerOutbox;
+use platform_messaging::{Relay, RelayWaker};
 use platform_service::sqlserver::{self, Engine, Migration};
-use platform_service::{CommonSettings, Component, Runtime, StartError, postgres};
+use platform_service::{CommonSettings, Component, Runtime, StartError, amqp, postgres};
+use time::Duration;
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
 
+pub use accounts::FirstAdminFile;
+use accounts::{AccountStore, Accounts, Hasher, PostgresAccounts, Rules, SignIn, SqlServerAccounts};
+use cookies::Jar;
 pub use keys::KeyringFile;
 use keys::{Keeper, KeyStore, PostgresKeys, SqlServerKeys};
+pub use mail::MailSettings;
+use mail::{Lifetimes, MailStore, Post, PostgresMails, Sender, SqlServerMails};
+use pages::Pages;
+use sessions::{PostgresSessions, SessionStore, Sessions, SqlServerSessions};
 pub use settings::Settings;
+use throttle::{PostgresThrottle, SqlServerThrottle, Throttle, ThrottleStore};
 
 /// Where the gateway publishes this service, unchanged: the issuer is the public address and this.
 const PUBLIC_PREFIX: &str = "/identity";
 
 static POSTGRES_MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
 
-const SQLSERVER_MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, sql: include_str!("../migrations/sqlserver/0001_signing_keys.sql") }];
+const SQLSERVER_MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, sql: include_str!("../migrations/sqlserver/0001_signing_keys.sql") },
+    Migration { version: 2, sql: include_str!("../migrations/sqlserver/0002_accounts.sql") },
+    Migration { version: 3, sql: include_str!("../migrations/sqlserver/0003_messaging.sql") },
+    Migration { version: 4, sql: include_str!("../migrations/sqlserver/0004_grants.sql") },
+];
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
     info(title = "Identity", description = "The OpenID Connect provider of the course platform."),
     servers((url = "/")),
-    tags((name = "discovery", description = "What the provider offers, and the keys that its tokens are checked with"))
+    modifiers(&AccessTokenScheme),
+    tags(
+        (name = "discovery", description = "What the provider offers, and the keys that its tokens are checked with"),
+        (name = "account", description = "One's own account"),
+        (name = "users", description = "Everybody's accounts, for administrators"),
+    )
 )]
 struct Document;
 
@@ -52,6 +83,7 @@ impl Component for Identity {
         let mut document = Document::openapi();
         document.merge(discovery::routes().into_openapi());
         document.merge(keys::routes().into_openapi());
+        document.merge(accounts::routes().into_openapi());
         document
     }
 
@@ -69,29 +101,139 @@ impl Component for Identity {
     }
 
     async fn start(settings: Settings, runtime: &mut Runtime) -> Result<Router, StartError> {
-        let store = store(&settings, runtime)?;
-        let keeper = Keeper::new(store, settings.keyring_file.clone());
+        let stores = Stores::open(&settings, runtime)?;
+        let keeper = Keeper::new(Arc::clone(&stores.keys), settings.keyring_file.clone());
         runtime.depends_on(keeper.dependency());
         let keys = keys::State::new(&keeper);
         runtime.spawn(|stop| keeper.run(stop));
         let issuer = settings.common.server.public(PUBLIC_PREFIX, "");
         let discovery = discovery::State::new(&issuer);
+        let people = People::new(&settings, stores, runtime)?;
+        let public = |path: &str| settings.common.server.public(PUBLIC_PREFIX, path);
+        let own = accounts::State::new(people.accounts.clone(), people.sessions.clone(), public);
+        let forms = pages::State::new(&people);
         let routes = Router::from(discovery::routes().with_state(discovery));
-        Ok(routes.merge(Router::from(keys::routes().with_state(keys))))
+        Ok(routes
+            .merge(Router::from(keys::routes().with_state(keys)))
+            .merge(Router::from(accounts::routes().with_state(own)))
+            .merge(pages::routes(forms)))
     }
 }
 
-fn store(settings: &Settings, runtime: &Runtime) -> Result<Arc<dyn KeyStore>, StartError> {
-    match settings.engine.database_engine {
-        Engine::Postgres => {
-            let pool = postgres::pool(&settings.database, Identity::NAME)?;
-            runtime.depends_on(postgres::dependency(&pool));
-            Ok(Arc::new(PostgresKeys::new(pool)))
+/// Everything that is about people: accounts, sessions, passwords, pages.
+pub(crate) struct People {
+    pub(crate) accounts: Accounts,
+    pub(crate) sessions: Sessions,
+    pub(crate) sign_in: SignIn,
+    pub(crate) throttle: Throttle,
+    pub(crate) pages: Pages,
+}
+
+impl People {
+    fn new(settings: &Settings, stores: Stores, runtime: &mut Runtime) -> Result<Self, StartError> {
+        let public_url = &settings.common.server.public_url;
+        let host = public_url.host_str().unwrap_or("localhost");
+        let post = Post::new(settings.mail.clone(), host);
+        let rules = Rules {
+            sign_up_open: settings.accounts.sign_up == settings::SignUp::Open,
+            mail_reaches_people: post.reaches_people(),
+            verified_email_required: settings
+                .accounts
+                .require_verified_email
+                .unwrap_or(post.reaches_people()),
+        };
+        let lifetimes = Lifetimes {
+            reset: Duration::minutes(i64::from(settings.mail.reset_link_minutes)),
+            verify: Duration::hours(i64::from(settings.mail.verify_link_hours)),
+        };
+        let base = settings.common.server.public(PUBLIC_PREFIX, "");
+        let sender = Sender::new(Arc::clone(&stores.mails), post, base, lifetimes);
+        let wakers = (stores.relay.clone(), sender.waker());
+        runtime.spawn(|stop| sender.run(stop));
+
+        let hasher = Hasher::new(&settings.passwords)?;
+        let throttle = Throttle::new(stores.throttle, &settings.limits);
+        let accounts = Accounts::new(
+            Arc::clone(&stores.accounts),
+            Arc::clone(&stores.mails),
+            hasher.clone(),
+            throttle.clone(),
+            rules,
+            wakers,
+        );
+        let jar = Jar { https: public_url.scheme() == "https" };
+        let lifetime = Duration::days(i64::from(settings.accounts.session_days));
+        let sessions = Sessions::new(stores.sessions, stores.accounts, jar, lifetime);
+        let sign_in = SignIn::new(accounts.clone(), hasher, throttle.clone());
+        let first = settings.accounts.first_admin_file.clone();
+        let upkeep =
+            upkeep::Upkeep::new(accounts.clone(), sessions.clone(), throttle.clone(), stores.mails, first);
+        runtime.spawn(|stop| upkeep.run(stop));
+        Ok(Self { accounts, sessions, sign_in, throttle, pages: Pages::new(public_url, jar) })
+    }
+}
+
+/// Everything that is kept, on the engine that was chosen.
+struct Stores {
+    keys: Arc<dyn KeyStore>,
+    accounts: Arc<dyn AccountStore>,
+    sessions: Arc<dyn SessionStore>,
+    mails: Arc<dyn MailStore>,
+    throttle: Arc<dyn ThrottleStore>,
+    relay: RelayWaker,
+}
+
+impl Stores {
+    fn open(settings: &Settings, runtime: &mut Runtime) -> Result<Self, StartError> {
+        let broker = amqp::broker(&settings.amqp, Identity::NAME);
+        match settings.engine.database_engine {
+            Engine::Postgres => {
+                let pool = postgres::pool(&settings.database, Identity::NAME)?;
+                runtime.depends_on(postgres::dependency(&pool));
+                let relay = Relay::new(PostgresOutbox::new(pool.clone()), broker);
+                let waker = relay.waker();
+                runtime.depends_on(amqp::dependency(&relay.health()));
+                runtime.spawn(|stop| relay.run(stop));
+                Ok(Self {
+                    keys: Arc::new(PostgresKeys::new(pool.clone())),
+                    accounts: Arc::new(PostgresAccounts::new(pool.clone())),
+                    sessions: Arc::new(PostgresSessions::new(pool.clone())),
+                    mails: Arc::new(PostgresMails::new(pool.clone())),
+                    throttle: Arc::new(PostgresThrottle::new(pool)),
+                    relay: waker,
+                })
+            }
+            Engine::Sqlserver => {
+                let pool = sqlserver::pool(&settings.database, Identity::NAME)?;
+                runtime.depends_on(sqlserver::dependency(&pool));
+                let outbox = SqlServerOutbox::connect(settings.database.database_url_file.clone())?;
+                let relay = Relay::new(outbox, broker);
+                let waker = relay.waker();
+                runtime.depends_on(amqp::dependency(&relay.health()));
+                runtime.spawn(|stop| relay.run(stop));
+                Ok(Self {
+                    keys: Arc::new(SqlServerKeys::new(pool.clone())),
+                    accounts: Arc::new(SqlServerAccounts::new(pool.clone())),
+                    sessions: Arc::new(SqlServerSessions::new(pool.clone())),
+                    mails: Arc::new(SqlServerMails::new(pool.clone())),
+                    throttle: Arc::new(SqlServerThrottle::new(pool)),
+                    relay: waker,
+                })
+            }
         }
-        Engine::Sqlserver => {
-            let pool = sqlserver::pool(&settings.database, Identity::NAME)?;
-            runtime.depends_on(sqlserver::dependency(&pool));
-            Ok(Arc::new(SqlServerKeys::new(pool)))
-        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tables_of_messaging_are_taken_over_unchanged() {
+        assert_eq!(
+            include_str!("../migrations/postgres/0003_messaging.sql"),
+            platform_messaging::POSTGRES_MIGRATION
+        );
+        assert_eq!(SQLSERVER_MIGRATIONS[2].sql, platform_messaging::SQLSERVER_MIGRATION);
     }
 }

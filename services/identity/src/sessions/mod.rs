@@ -2,5 +2,9 @@
 //! the database their hash; its id is the `sid` of tokens, so that ending it ends them.
 
 mod domain;
+mod service;
+mod store;
 
 pub(crate) use domain::Session;
+pub(crate) use service::Sessions;
+pub(crate) use store::{PostgresSessions, SessionStore, SqlServerSessions, end_all_in, end_all_on_sqlserver};
