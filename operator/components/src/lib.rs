@@ -17,7 +17,9 @@ mod topology;
 
 pub use component::{Component, Edge, Name, Queue, ServerKind, ServerUse};
 pub use messages::{COMMANDS, EVENTS, Message, MessageKind, message, messages};
-pub use routes::{PublicRoute, ROUTES_VERSION, Route, RoutesFile, Upstream, routes_file};
+pub use routes::{
+    Limit, LimitBy, Priority, PublicRoute, ROUTES_VERSION, Route, RoutesFile, Upstream, routes_file,
+};
 pub use settings::{Setting, Source};
 pub use table::{component, components};
 pub use topology::{

@@ -15,6 +15,14 @@ pub const ROUTES_VERSION: u32 = 1;
 const BODY_LIMIT: u64 = 1024 * 1024;
 const TIMEOUT: u32 = 10;
 
+/// The classes of limits. A page needs many requests at once (photos, styles), a person few for long.
+const LIMITS: &[(&str, Limit)] = &[
+    ("api", Limit { requests: 12_000, per_seconds: 60, burst: 1000, by: LimitBy::Subject }),
+    ("pages", Limit { requests: 12_000, per_seconds: 60, burst: 1000, by: LimitBy::Address }),
+    ("photos", Limit { requests: 18_000, per_seconds: 60, burst: 2000, by: LimitBy::Address }),
+    ("sign-in", Limit { requests: 3000, per_seconds: 60, burst: 200, by: LimitBy::Address }),
+];
+
 /// A path of the public address that leads to a component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PublicRoute {
@@ -26,6 +34,12 @@ pub struct PublicRoute {
     pub methods: &'static [&'static str],
     /// The audience that a token needs for the component; none for open routes.
     pub audience: Option<Name>,
+    /// The methods that need no token although there is an audience.
+    pub public_methods: &'static [&'static str],
+    /// The class of limits that its requests count in.
+    pub limit: &'static str,
+    /// Who goes first when the gateway has too much to do.
+    pub priority: Priority,
     /// The longest body in bytes.
     pub body_limit: u64,
     /// How long the component may take until its answer begins, in seconds.
@@ -35,7 +49,17 @@ pub struct PublicRoute {
 impl PublicRoute {
     /// A route whose path the component sees unchanged.
     pub(crate) const fn as_is(path: &'static str, methods: &'static [&'static str]) -> Self {
-        Self { path, strip_prefix: "", methods, audience: None, body_limit: BODY_LIMIT, timeout: TIMEOUT }
+        Self {
+            path,
+            strip_prefix: "",
+            methods,
+            audience: None,
+            public_methods: &[],
+            limit: "pages",
+            priority: Priority::Normal,
+            body_limit: BODY_LIMIT,
+            timeout: TIMEOUT,
+        }
     }
 
     /// The versioned API of a service.
@@ -45,9 +69,28 @@ impl PublicRoute {
             strip_prefix,
             methods: READ_WRITE,
             audience: Some(audience),
+            public_methods: &[],
+            limit: "api",
+            priority: Priority::Normal,
             body_limit: BODY_LIMIT,
             timeout: TIMEOUT,
         }
+    }
+
+    /// Methods that visitors may use; a token that comes along is checked all the same.
+    pub(crate) const fn public(mut self, methods: &'static [&'static str]) -> Self {
+        self.public_methods = methods;
+        self
+    }
+
+    pub(crate) const fn limit(mut self, class: &'static str) -> Self {
+        self.limit = class;
+        self
+    }
+
+    pub(crate) const fn priority(mut self, priority: Priority) -> Self {
+        self.priority = priority;
+        self
     }
 
     pub(crate) const fn body_limit(mut self, bytes: u64) -> Self {
@@ -69,6 +112,9 @@ pub struct RoutesFile {
     pub version: u32,
     /// Where each component is.
     pub upstreams: BTreeMap<Name, Upstream>,
+    /// How much each class of requests may do; a route names its class.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub limits: BTreeMap<String, Limit>,
     /// The routes; the longest path that matches wins, whatever their order.
     pub routes: Vec<Route>,
 }
@@ -100,10 +146,132 @@ pub struct Route {
     /// The audience that a token needs for the upstream; none for open routes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audience: Option<Name>,
+    /// The methods that need no token although there is an audience. A token that comes along is checked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub public_methods: Vec<String>,
+    /// Scopes of which a token needs at least one; empty: the upstream's own check is enough.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<String>,
+    /// The class in `limits` that its requests count in; none: unlimited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<String>,
+    /// Who goes first when the gateway has too much to do.
+    #[serde(default, skip_serializing_if = "Priority::is_normal")]
+    pub priority: Priority,
+    /// Whether connections may be upgraded (WebSocket).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub upgrade: bool,
+    /// Foreign origins whose pages may call this route (CORS): `https://other.example`, or `*` for all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub origins: Vec<String>,
     /// The longest body in bytes.
     pub body_limit_bytes: u64,
     /// How long the upstream may take until its answer begins.
     pub timeout_seconds: u32,
+    /// How long either side may be silent in the middle of a body.
+    #[serde(default = "idle_timeout", skip_serializing_if = "is_idle_timeout")]
+    pub idle_timeout_seconds: u32,
+    /// How long request and answer may take together; none: as long as data flows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total_timeout_seconds: Option<u32>,
+    /// How often a request that is safe to repeat is sent again.
+    #[serde(default = "retries", skip_serializing_if = "is_retries")]
+    pub retries: u32,
+}
+
+/// How much a class of requests may do, for each of those it is counted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Limit {
+    /// How many requests.
+    pub requests: u32,
+    /// In how many seconds.
+    pub per_seconds: u32,
+    /// How many of them may come at once.
+    pub burst: u32,
+    /// What is counted.
+    pub by: LimitBy,
+}
+
+/// What a limit counts by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LimitBy {
+    /// The token's user or service; without a token the address.
+    Subject,
+    /// The token's client; without a token the address.
+    Client,
+    /// The address alone.
+    Address,
+}
+
+/// Who goes first when the gateway has too much to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Priority {
+    /// Turned away first.
+    Low,
+    /// Most routes.
+    #[default]
+    Normal,
+    /// Turned away last: sign-in.
+    High,
+}
+
+impl Priority {
+    fn is_normal(&self) -> bool {
+        *self == Self::Normal
+    }
+}
+
+const IDLE_TIMEOUT: u32 = 60;
+const RETRIES: u32 = 2;
+
+fn idle_timeout() -> u32 {
+    IDLE_TIMEOUT
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_idle_timeout(seconds: &u32) -> bool {
+    *seconds == IDLE_TIMEOUT
+}
+
+fn retries() -> u32 {
+    RETRIES
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_retries(times: &u32) -> bool {
+    *times == RETRIES
+}
+
+impl Route {
+    /// A route with every optional field at its default.
+    fn new(path: String, upstream: Name, body_limit_bytes: u64, timeout_seconds: u32) -> Self {
+        Self {
+            path,
+            exact: false,
+            upstream,
+            strip_prefix: String::new(),
+            methods: Vec::new(),
+            audience: None,
+            public_methods: Vec::new(),
+            scopes: Vec::new(),
+            limit: None,
+            priority: Priority::Normal,
+            upgrade: false,
+            origins: Vec::new(),
+            body_limit_bytes,
+            timeout_seconds,
+            idle_timeout_seconds: IDLE_TIMEOUT,
+            total_timeout_seconds: None,
+            retries: RETRIES,
+        }
+    }
+}
+
+fn owned(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|&text| text.to_owned()).collect()
 }
 
 /// The gateway's routes, when `url` tells where a component is.
@@ -111,31 +279,30 @@ pub struct Route {
 /// Beside the routes in the table every service with a versioned API shows its description at
 /// `/services/<name>/openapi.json`. `/services/openapi.json` and `/docs` are the gateway's own.
 pub fn routes_file(url: impl Fn(Name) -> String) -> RoutesFile {
-    let mut file = RoutesFile { version: ROUTES_VERSION, upstreams: BTreeMap::new(), routes: Vec::new() };
+    let limits = LIMITS.iter().map(|&(class, limit)| (class.to_owned(), limit)).collect();
+    let mut file =
+        RoutesFile { version: ROUTES_VERSION, upstreams: BTreeMap::new(), limits, routes: Vec::new() };
     for component in components().iter().filter(|component| !component.routes.is_empty()) {
         file.upstreams.insert(component.name, Upstream { url: url(component.name) });
         for route in component.routes {
             file.routes.push(Route {
-                path: route.path.to_owned(),
-                exact: false,
-                upstream: component.name,
                 strip_prefix: route.strip_prefix.to_owned(),
-                methods: route.methods.iter().map(|&method| method.to_owned()).collect(),
+                methods: owned(route.methods),
                 audience: route.audience,
-                body_limit_bytes: route.body_limit,
-                timeout_seconds: route.timeout,
+                public_methods: owned(route.public_methods),
+                limit: Some(route.limit.to_owned()),
+                priority: route.priority,
+                ..Route::new(route.path.to_owned(), component.name, route.body_limit, route.timeout)
             });
         }
         if let Some(route) = component.routes.iter().find(|route| !route.strip_prefix.is_empty()) {
             file.routes.push(Route {
-                path: format!("{}/openapi.json", route.strip_prefix),
                 exact: true,
-                upstream: component.name,
                 strip_prefix: route.strip_prefix.to_owned(),
-                methods: READ.iter().map(|&method| method.to_owned()).collect(),
-                audience: None,
-                body_limit_bytes: 0,
-                timeout_seconds: TIMEOUT,
+                methods: owned(READ),
+                limit: Some("pages".to_owned()),
+                priority: Priority::Low,
+                ..Route::new(format!("{}/openapi.json", route.strip_prefix), component.name, 0, TIMEOUT)
             });
         }
     }

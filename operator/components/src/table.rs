@@ -1,7 +1,7 @@
 //! The table itself: nine components. The call edges are those of the system scopes in FLOWS §1.
 
 use crate::ServerKind::{MongoDb, Postgres, RabbitMq, Redis, SqlServer};
-use crate::routes::{PublicRoute, READ, READ_WRITE};
+use crate::routes::{Priority, PublicRoute, READ, READ_WRITE};
 use crate::settings::{Setting, Source};
 use crate::{Component, Edge, Name, Queue, ServerUse};
 
@@ -38,7 +38,10 @@ static COMPONENTS: [Component; 9] = [
         consumes: &[],
         after: &[],
         routes: &[
-            PublicRoute::as_is("/identity", READ_WRITE).body_limit(64 * 1024),
+            PublicRoute::as_is("/identity", READ_WRITE)
+                .body_limit(64 * 1024)
+                .limit("sign-in")
+                .priority(Priority::High),
             PublicRoute::as_is("/.well-known/oauth-authorization-server/identity", READ),
         ],
         extra_settings: &[Setting { key: "KEYRING_FILE", source: Source::KeyringFile }],
@@ -55,7 +58,9 @@ static COMPONENTS: [Component; 9] = [
         publishes: &["catalog.course.renamed.v1"],
         consumes: &[],
         after: &[],
-        routes: &[PublicRoute::service("/services/catalog/v1", "/services/catalog", Name::Catalog)],
+        routes: &[
+            PublicRoute::service("/services/catalog/v1", "/services/catalog", Name::Catalog).public(READ)
+        ],
         extra_settings: &[CURRENCY],
     },
     Component {
@@ -137,9 +142,10 @@ static COMPONENTS: [Component; 9] = [
         after: &[],
         routes: &[
             PublicRoute::service("/services/photostock/v1", "/services/photostock", Name::Photostock)
+                .public(READ)
                 .body_limit(10 * 1024 * 1024)
                 .timeout(30),
-            PublicRoute::as_is("/photos", READ).timeout(30),
+            PublicRoute::as_is("/photos", READ).limit("photos").timeout(30),
         ],
         extra_settings: &[],
     },

@@ -1,24 +1,47 @@
 //! Gateway: the only door to the platform.
 //!
-//! A request passes named phases, each a small unit: *match* (`routes`: which upstream) → *guard* (`guard`:
-//! ambiguous paths, forged and hop-by-hop headers, body limits) → *forward* (`forward`: streaming, timeouts,
-//! refused connections tried again). It holds no business rule and never buffers a body.
+//! A request passes named phases, each a small unit; `pipeline` shows them from top to bottom. *match*
+//! (`routes`) → *guard* (`guard`: headers, sizes, addresses) → *authenticate*, *authorize*, *exchange*
+//! (`tokens`) → *limit* (`limit`) → *route* (`upstream`: addresses, breaker) → *forward* (`forward`: streaming,
+//! retries) → *answer* (`answer`) → *log* (`log`). It holds no business rule and never buffers a body.
 
+mod answer;
+mod clock;
+mod core;
 mod forward;
 mod guard;
+mod limit;
+mod log;
+mod pages;
+mod pipeline;
+mod reload;
 mod routes;
+mod serve;
 mod settings;
+mod tokens;
+mod upstream;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use axum::routing::any;
+use platform_auth::{Authenticator, KeyFetcher, Keys};
 use platform_http::server::Need;
 use platform_service::{CommonSettings, Component, Runtime, StartError, redis};
+use tokio::runtime::Handle;
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
 
 pub use settings::Settings;
+
+use crate::core::Shared;
+use crate::guard::Told;
+use crate::limit::{Limits, Load};
+use crate::log::Log;
+use crate::pages::Pages;
+use crate::reload::Reload;
+use crate::tokens::{Exchange, Provider, Tokens};
+use crate::upstream::Upstreams;
 
 #[derive(utoipa::OpenApi)]
 #[openapi(info(
@@ -44,17 +67,44 @@ impl Component for Gateway {
     }
 
     async fn start(settings: Settings, runtime: &mut Runtime) -> Result<Router, StartError> {
-        let table = routes::Table::load(&settings.routes_file)?;
-        tracing::info!(routes = table.len(), file = %settings.routes_file.display(), "routes loaded");
+        let reload = Reload::begin(settings.routes_file, Upstreams::new(Handle::current()))?;
         // Limits are shared between replicas through Redis; without it each replica keeps its own.
         if let Some(file) = settings.redis_url_file {
             let redis =
                 redis::RedisSettings { redis_url_file: file, redis_key_prefix: settings.redis_key_prefix };
             runtime.depends_on(redis::dependency(&redis::connection(&redis)?, Need::Soft));
         }
-        let proxy = forward::Proxy::new(table, settings.common.server.public_url.clone());
-        let every_path =
-            Router::new().route("/", any(forward::handle)).route("/{*path}", any(forward::handle));
-        Ok(every_path.with_state(Arc::new(proxy)))
+        let keys = Keys::default();
+        if let Some(uri) = &settings.jwks_uri {
+            let fetcher = KeyFetcher::new(keys.clone(), uri)?;
+            runtime.depends_on(keys.dependency());
+            runtime.spawn(|stop| fetcher.run(stop));
+        }
+        let exchange = match settings.token_url.zip(settings.client_secret_file) {
+            Some((url, secret)) => {
+                let interval = Duration::from_secs(settings.token_check_seconds.into());
+                Some(Exchange::new(Provider::new(url, secret)?, interval, Handle::current()))
+            }
+            None => None,
+        };
+        let authenticator = Authenticator::new(settings.common.issuer(), Self::NAME, keys);
+        let shared = Arc::new(Shared {
+            tokens: Tokens::new(authenticator, exchange),
+            told: Told::new(&settings.common.server.public_url),
+            trusted: settings.trusted_proxies,
+            live: reload.live(),
+            limits: Limits::new(),
+            load: Load::new(settings.max_active_requests),
+            log: Log::new(settings.access_log_ratio),
+            most_connections: usize::try_from(settings.max_connections)?,
+        });
+        let pages = Pages::new(reload.live(), settings.common.server.public_url.clone())?;
+        runtime.spawn(|stop| reload.watch(stop));
+        let threads = match settings.serving_threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => usize::from(threads),
+        };
+        runtime.serve_api(move |api| serve::serve(api, shared, threads));
+        Ok(pages::router(pages))
     }
 }

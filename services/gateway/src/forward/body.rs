@@ -1,72 +1,116 @@
 //! A request's body that can be given to a second attempt as long as nothing was read from it.
 
+use std::cell::{Cell, RefCell};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use axum::body::Body;
 use bytes::Bytes;
-use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep};
 
-/// The client's body and what has happened to it.
+/// A client has this long before its body begins to flow, and from then on must send at least this much on
+/// average; a slow one holds a connection to an upstream.
+const GRACE: Duration = Duration::from_secs(10);
+const BYTES_PER_SECOND: u64 = 1024;
+
+/// The client's body and what has happened to it; nothing at all for a request without one.
 #[derive(Clone)]
-pub(crate) struct Source(Arc<Shared>);
+pub(crate) struct Source(Option<Rc<Shared>>);
 
 struct Shared {
-    body: Mutex<Body>,
-    /// The size and the end as they were before anything was read.
+    body: RefCell<Incoming>,
+    /// The size as it was before anything was read.
     hint: SizeHint,
-    empty: bool,
     limit: u64,
-    begun: AtomicBool,
-    exceeded: AtomicBool,
+    idle: Duration,
+    read: Cell<u64>,
+    begun: Cell<Option<Instant>>,
+    ended: Cell<bool>,
+    fault: Cell<Option<Fault>>,
+}
+
+/// What the client did wrong with its body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    TooLong,
+    TooSlow,
+    Broken,
 }
 
 /// The body of one attempt.
 pub(crate) struct Resumable {
     source: Source,
-    read: u64,
+    waiting: Option<Pin<Box<Sleep>>>,
 }
 
-/// The body is longer than its route allows, or the client broke off.
+/// A body can't be passed on.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BodyError {
     #[error("the body is longer than {0} bytes")]
     TooLong(u64),
+    #[error("the body comes too slowly")]
+    TooSlow,
     #[error("the client's body broke off")]
-    Broken(#[source] axum::Error),
+    Broken(#[source] hyper::Error),
 }
 
 impl Source {
-    pub(crate) fn new(body: Body, limit: u64) -> Self {
-        Self(Arc::new(Shared {
+    /// `limit` is in bytes; `idle` is how long the client may be silent.
+    pub(crate) fn new(body: Incoming, limit: u64, idle: Duration) -> Self {
+        if body.is_end_stream() {
+            return Self(None);
+        }
+        Self(Some(Rc::new(Shared {
             hint: body.size_hint(),
-            empty: body.is_end_stream(),
-            body: Mutex::new(body),
+            body: RefCell::new(body),
             limit,
-            begun: AtomicBool::new(false),
-            exceeded: AtomicBool::new(false),
-        }))
+            idle,
+            read: Cell::new(0),
+            begun: Cell::new(None),
+            ended: Cell::new(false),
+            fault: Cell::new(None),
+        })))
     }
 
     /// The body for one more attempt.
     pub(crate) fn body(&self) -> Resumable {
-        Resumable { source: self.clone(), read: 0 }
+        Resumable { source: self.clone(), waiting: None }
     }
 
     /// Whether something was read, so that no other attempt can be made.
     pub(crate) fn is_begun(&self) -> bool {
-        self.0.begun.load(Ordering::Acquire)
+        self.0.as_ref().is_some_and(|shared| shared.begun.get().is_some())
     }
 
-    /// Whether the body turned out to be longer than allowed.
-    pub(crate) fn exceeded(&self) -> bool {
-        self.0.exceeded.load(Ordering::Acquire)
+    /// Whether the client may still be sending.
+    pub(crate) fn is_open(&self) -> bool {
+        self.0.as_ref().is_some_and(|shared| !shared.ended.get())
+    }
+
+    /// What the client did wrong, if it did.
+    pub(crate) fn fault(&self) -> Option<Fault> {
+        self.0.as_ref().and_then(|shared| shared.fault.get())
     }
 }
 
-impl HttpBody for Resumable {
+impl Shared {
+    fn fail(&self, fault: Fault, error: BodyError) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        self.fault.set(Some(fault));
+        Poll::Ready(Some(Err(error)))
+    }
+
+    /// When the client must have sent something: it may neither be silent nor slow for long.
+    fn deadline(&self) -> Instant {
+        let begun = self.begun.get().unwrap_or_else(Instant::now);
+        let earned = Duration::from_secs(self.read.get() / BYTES_PER_SECOND);
+        (begun + GRACE + earned).min(Instant::now() + self.idle)
+    }
+}
+
+impl Body for Resumable {
     type Data = Bytes;
     type Error = BodyError;
 
@@ -74,29 +118,46 @@ impl HttpBody for Resumable {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let shared = self.source.0.clone();
-        let mut body = shared.body.lock().unwrap_or_else(PoisonError::into_inner);
-        let frame = match Pin::new(&mut *body).poll_frame(context) {
-            Poll::Ready(Some(frame)) => frame.map_err(BodyError::Broken),
-            Poll::Ready(None) => return Poll::Ready(None),
-            Poll::Pending => return Poll::Pending,
-        };
-        shared.begun.store(true, Ordering::Release);
-        if let Ok(data) = frame.as_ref().map(|frame| frame.data_ref().map_or(0, Bytes::len)) {
-            self.read += data as u64;
-            if self.read > shared.limit {
-                shared.exceeded.store(true, Ordering::Release);
-                return Poll::Ready(Some(Err(BodyError::TooLong(shared.limit))));
+        let Some(shared) = self.source.0.clone() else { return Poll::Ready(None) };
+        if shared.begun.get().is_none() {
+            shared.begun.set(Some(Instant::now()));
+        }
+        let polled = Pin::new(&mut *shared.body.borrow_mut()).poll_frame(context);
+        match polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                self.waiting = None;
+                let length = frame.data_ref().map_or(0, Bytes::len) as u64;
+                shared.read.set(shared.read.get() + length);
+                if shared.read.get() > shared.limit {
+                    return shared.fail(Fault::TooLong, BodyError::TooLong(shared.limit));
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(Some(Err(error))) => shared.fail(Fault::Broken, BodyError::Broken(error)),
+            Poll::Ready(None) => {
+                shared.ended.set(true);
+                Poll::Ready(None)
+            }
+            Poll::Pending => {
+                let waiting =
+                    self.waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(shared.deadline())));
+                match waiting.as_mut().poll(context) {
+                    Poll::Ready(()) => shared.fail(Fault::TooSlow, BodyError::TooSlow),
+                    Poll::Pending => Poll::Pending,
+                }
             }
         }
-        Poll::Ready(Some(frame))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.source.0.empty
+        self.source.0.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        if self.read == 0 { self.source.0.hint } else { SizeHint::default() }
+        match &self.source.0 {
+            None => SizeHint::with_exact(0),
+            Some(shared) if shared.read.get() == 0 => shared.hint,
+            Some(_) => SizeHint::default(),
+        }
     }
 }

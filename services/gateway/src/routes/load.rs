@@ -1,12 +1,13 @@
-//! Reading and checking `routes.yaml`.
+//! Reading and checking `routes.yaml`. Whatever is wrong is told with the line it stands on.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
-use http::Uri;
-use platform_components::{Name, ROUTES_VERSION, RoutesFile};
+use http::{HeaderValue, Method, Uri};
+use platform_components::{Name, ROUTES_VERSION, Route, RoutesFile};
 
-use super::Table;
+use super::{Compiled, Table, Target};
 
 /// Why a routes file can't be used. The text says where and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -16,12 +17,27 @@ pub(crate) enum RoutesError {
     /// The parser's text names line and column.
     #[error("{path}: {source}")]
     Syntax { path: PathBuf, source: serde_norway::Error },
-    #[error("version {0} is not known to this gateway, which reads version {ROUTES_VERSION}")]
-    Version(u32),
-    #[error("upstream {name}: {reason}")]
-    Upstream { name: Name, reason: String },
-    #[error("route {path}: {reason}")]
-    Route { path: String, reason: String },
+    #[error("{line}version {version} is not known to this gateway, which reads version {ROUTES_VERSION}")]
+    Version { line: Line, version: u32 },
+    #[error("{line}upstream {name}: {reason}")]
+    Upstream { line: Line, name: Name, reason: String },
+    #[error("{line}limit {name}: {reason}")]
+    Limit { line: Line, name: String, reason: &'static str },
+    #[error("{line}route {path}: {reason}")]
+    Route { line: Line, path: String, reason: String },
+}
+
+/// Where in the file; unknown where a file is written in an unusual way.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Line(Option<usize>);
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(line) => write!(f, "line {line}: "),
+            None => Ok(()),
+        }
+    }
 }
 
 impl Table {
@@ -32,51 +48,140 @@ impl Table {
     pub(crate) fn load(path: &Path) -> Result<Self, RoutesError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| RoutesError::Unreadable { path: path.to_owned(), source })?;
-        let file = serde_norway::from_str(&text)
+        Self::parse(&text, path)
+    }
+
+    /// The same for a text that was read from `path`.
+    pub(crate) fn parse(text: &str, path: &Path) -> Result<Self, RoutesError> {
+        let file: RoutesFile = serde_norway::from_str(text)
             .map_err(|source| RoutesError::Syntax { path: path.to_owned(), source })?;
-        compile(file)
+        compile(file, text)
     }
 }
 
-pub(super) fn compile(file: RoutesFile) -> Result<Table, RoutesError> {
+pub(super) fn compile(file: RoutesFile, text: &str) -> Result<Table, RoutesError> {
     if file.version != ROUTES_VERSION {
-        return Err(RoutesError::Version(file.version));
+        return Err(RoutesError::Version { line: line_of(text, "version", None, 0), version: file.version });
     }
     let mut upstreams = HashMap::new();
     for (name, upstream) in file.upstreams {
-        upstreams.insert(name, base(&upstream.url).map_err(|reason| RoutesError::Upstream { name, reason })?);
+        let target = target(&upstream.url).map_err(|reason| {
+            let line = line_of(text, "url", Some(&upstream.url), 0);
+            RoutesError::Upstream { line, name, reason }
+        })?;
+        upstreams.insert(name, target);
+    }
+    for (name, limit) in &file.limits {
+        if limit.requests == 0 || limit.per_seconds == 0 || limit.burst == 0 {
+            let line = line_of(text, name, None, 0);
+            let reason = "requests, perSeconds and burst must be at least 1";
+            return Err(RoutesError::Limit { line, name: name.clone(), reason });
+        }
     }
     let mut seen = HashSet::new();
-    for route in &file.routes {
-        let wrong = |reason: &str| RoutesError::Route { path: route.path.clone(), reason: reason.to_owned() };
-        if !route.path.starts_with('/') {
-            return Err(wrong("must begin with a slash"));
-        }
-        if !route.path.starts_with(&route.strip_prefix) {
-            return Err(wrong("must begin with its `stripPrefix`"));
-        }
-        if route.methods.is_empty() {
-            return Err(wrong("needs at least one method"));
-        }
-        if route.timeout_seconds == 0 {
-            return Err(wrong("needs a timeout of at least 1 second"));
-        }
+    let mut times: HashMap<String, usize> = HashMap::new();
+    let mut routes = Vec::with_capacity(file.routes.len());
+    for route in file.routes {
+        let nth = times.entry(route.path.clone()).or_default();
+        let line = line_of(text, "path", Some(&route.path), *nth);
+        *nth += 1;
+        let path = route.path.clone();
+        let wrong = |reason: String| RoutesError::Route { line, path, reason };
         if !seen.insert((route.path.trim_end_matches('/').to_owned(), route.exact)) {
-            return Err(wrong("stands twice"));
+            return Err(wrong("stands twice".to_owned()));
         }
+        let upstream = upstreams.get(&route.upstream);
+        let compiled = check(&route, &file.limits)
+            .and_then(|()| {
+                upstream.ok_or_else(|| format!("its upstream {} is not in `upstreams`", route.upstream))
+            })
+            .and_then(|_| compile_route(route));
+        routes.push(compiled.map_err(wrong)?);
     }
-    Table::new(file.routes, &upstreams)
+    Ok(Table::new(routes, upstreams, file.limits))
 }
 
-/// An upstream's scheme and authority.
-fn base(url: &str) -> Result<Uri, String> {
-    let uri: Uri = url.parse().map_err(|_| format!("{url:?} is no URL"))?;
-    let plain = uri.scheme_str() == Some("http") && uri.authority().is_some();
-    if plain && uri.path() == "/" && uri.query().is_none() {
-        Ok(uri)
-    } else {
-        Err(format!("{url:?} must be http://host:port without a path"))
+fn check<L>(route: &Route, limits: &std::collections::BTreeMap<String, L>) -> Result<(), String> {
+    let wrong = |reason: &str| Err(reason.to_owned());
+    if !route.path.starts_with('/') {
+        return wrong("must begin with a slash");
     }
+    if !route.path.starts_with(&route.strip_prefix) {
+        return wrong("must begin with its `stripPrefix`");
+    }
+    if route.methods.is_empty() {
+        return wrong("needs at least one method");
+    }
+    if route.timeout_seconds == 0 || route.idle_timeout_seconds == 0 || route.total_timeout_seconds == Some(0)
+    {
+        return wrong("needs timeouts of at least 1 second");
+    }
+    if route.retries > 5 {
+        return wrong("may be tried again 5 times at most");
+    }
+    if !route.scopes.is_empty() && route.audience.is_none() {
+        return wrong("needs an `audience` for its `scopes`");
+    }
+    match &route.limit {
+        Some(class) if !limits.contains_key(class) => Err(format!("its limit {class} is not in `limits`")),
+        _ => Ok(()),
+    }
+}
+
+fn compile_route(route: Route) -> Result<Compiled, String> {
+    let methods = |names: &[String]| {
+        let methods = names.iter().map(|name| Method::from_bytes(name.as_bytes()));
+        methods.collect::<Result<Vec<_>, _>>().map_err(|_| "one of its methods is none".to_owned())
+    };
+    let origins = route.origins.iter().map(|origin| HeaderValue::from_str(origin));
+    Ok(Compiled {
+        methods: methods(&route.methods)?,
+        public_methods: methods(&route.public_methods)?,
+        allow: HeaderValue::try_from(route.methods.join(", "))
+            .map_err(|_| "one of its methods is none".to_owned())?,
+        origins: origins.collect::<Result<_, _>>().map_err(|_| "one of its origins is none".to_owned())?,
+        index: 0,
+        route,
+    })
+}
+
+/// An upstream's host and port.
+fn target(url: &str) -> Result<Target, String> {
+    let uri: Uri = url.parse().map_err(|_| format!("{url:?} is no URL"))?;
+    let wrong = || format!("{url:?} must be http://host:port without a path");
+    let authority = uri.authority().ok_or_else(wrong)?;
+    if uri.scheme_str() != Some("http") || uri.path() != "/" || uri.query().is_some() {
+        return Err(wrong());
+    }
+    if authority.as_str().contains('@') {
+        return Err(wrong());
+    }
+    Ok(Target {
+        host: authority.host().trim_matches(['[', ']']).to_owned(),
+        port: authority.port_u16().unwrap_or(80),
+        authority: HeaderValue::from_str(authority.as_str()).map_err(|_| wrong())?,
+    })
+}
+
+/// The line on which `key` stands (with this value) for the `nth` time, in YAML of either form and JSON.
+fn line_of(text: &str, key: &str, value: Option<&str>, nth: usize) -> Line {
+    let quotes: &[char] = &['"', '\'', ' '];
+    let has = |line: &str| {
+        line.match_indices(key).any(|(at, _)| {
+            let starts = line[..at].chars().next_back().is_none_or(|before| !before.is_alphanumeric());
+            let Some(rest) = line[at + key.len()..].trim_start_matches(quotes).strip_prefix(':') else {
+                return false;
+            };
+            let rest = rest.trim_start_matches(quotes);
+            let ends = |value: &str| {
+                rest.strip_prefix(value).is_some_and(|after| {
+                    after.chars().next().is_none_or(|next| matches!(next, '"' | '\'' | ',' | ' ' | '}' | '#'))
+                })
+            };
+            starts && value.is_none_or(ends)
+        })
+    };
+    Line(text.lines().enumerate().filter(|(_, line)| has(line)).nth(nth).map(|(number, _)| number + 1))
 }
 
 #[cfg(test)]
@@ -92,26 +197,32 @@ mod tests {
     const GOOD: &str = "version: 1
 upstreams:
   web: {url: 'http://localhost:8108'}
+limits:
+  few: {requests: 5, perSeconds: 1, burst: 5, by: address}
 routes:
-  - {path: /, upstream: web, methods: [GET], bodyLimitBytes: 0, timeoutSeconds: 5}
+  - {path: /other, upstream: web, methods: [GET], bodyLimitBytes: 0, timeoutSeconds: 6}
+  - {path: /, upstream: web, methods: [GET], limit: few, bodyLimitBytes: 0, timeoutSeconds: 5}
 ";
 
     #[test]
     fn a_good_file_is_read() {
-        assert_eq!(load(GOOD).unwrap().len(), 1);
+        assert_eq!(load(GOOD).unwrap().len(), 2);
     }
 
     #[test]
-    fn wrong_files_say_what_is_wrong() {
+    fn wrong_files_say_what_is_wrong_and_on_which_line() {
         for (from, to, expected) in [
-            ("version: 1", "version: 2", "version 2 is not known"),
-            ("methods: [GET]", "methods: []", "route /: needs at least one method"),
-            ("methods: [GET]", "methods: ['G T']", "one of its methods"),
-            ("timeoutSeconds: 5", "timeoutSeconds: 0", "timeout"),
-            ("timeoutSeconds: 5", "timeoutSeconds: 5, colour: red", "line 5"),
-            ("upstream: web", "upstream: catalog", "its upstream catalog is not in"),
-            ("path: /,", "path: x,", "must begin with a slash"),
-            ("http://localhost:8108", "https://localhost/x", "must be http://host:port"),
+            ("version: 1", "version: 2", "line 1: version 2 is not known"),
+            ("methods: [GET], limit", "methods: [], limit", "line 8: route /: needs at least one method"),
+            ("methods: [GET], limit", "methods: ['G T'], limit", "line 8: route /: one of its methods"),
+            ("timeoutSeconds: 5", "timeoutSeconds: 0", "line 8: route /: needs timeouts"),
+            ("timeoutSeconds: 5", "timeoutSeconds: 5, colour: red", "line 8"),
+            ("upstream: web, methods: [GET], limit", "upstream: catalog, methods: [GET], limit", "line 8: "),
+            ("path: /,", "path: x,", "line 8: route x: must begin with a slash"),
+            ("path: /other,", "path: /,", "line 8: route /: stands twice"),
+            ("limit: few", "limit: many", "line 8: route /: its limit many is not in `limits`"),
+            ("burst: 5", "burst: 0", "line 5: limit few: "),
+            ("http://localhost:8108", "https://localhost/x", "line 3: upstream web: "),
         ] {
             let error = load(&GOOD.replace(from, to)).unwrap_err().to_string();
             assert!(error.contains(expected), "{to}: {error}");

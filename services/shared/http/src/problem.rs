@@ -55,6 +55,8 @@ problem_types! {
     NOT_FOUND = "not-found", NOT_FOUND, "There is nothing here";
     /// The path exists, the method does not.
     METHOD_NOT_ALLOWED = "method-not-allowed", METHOD_NOT_ALLOWED, "This method is not supported here";
+    /// The body came too slowly, and its connection is needed for others.
+    SLOW = "request-timeout", REQUEST_TIMEOUT, "The request came too slowly";
     /// The state of the thing does not allow the request.
     CONFLICT = "conflict", CONFLICT, "The request clashes with the current state";
     /// `If-Match` names another version than the current one.
@@ -119,6 +121,18 @@ impl Problem {
     #[must_use]
     pub fn kind(&self) -> ProblemType {
         self.kind
+    }
+
+    /// What happened this time, if that was told.
+    #[must_use]
+    pub fn detail(&self) -> Option<&str> {
+        self.detail.as_deref()
+    }
+
+    /// The headers that go with the answer.
+    #[must_use]
+    pub fn headers(&self) -> &[(HeaderName, HeaderValue)] {
+        &self.headers
     }
 
     /// A 422 that lists the values which are not acceptable.

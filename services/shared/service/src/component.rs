@@ -1,10 +1,13 @@
 //! What a component says about itself, and what it is given in return.
 
 use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
 
 use axum::Router;
 use platform_auth::AuthSettings;
 use platform_http::server::{Dependency, Readiness};
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use utoipa::openapi::OpenApi;
@@ -67,11 +70,42 @@ pub struct Runtime {
     pub(crate) readiness: Readiness,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: JoinSet<()>,
+    pub(crate) api_server: Option<ApiServer>,
 }
+
+/// Everything that a component needs to serve its API by itself; see [`Runtime::serve_api`].
+pub struct Api {
+    /// Where clients connect to.
+    pub listener: TcpListener,
+    /// The component's routes inside the layers that every component has.
+    pub router: Router,
+    /// Cancelled when no new connection may be taken.
+    pub stop: CancellationToken,
+    /// How long running requests get to finish after that.
+    pub drain: Duration,
+}
+
+pub(crate) type ApiServer = Box<dyn FnOnce(Api) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
 impl Runtime {
     pub(crate) fn new() -> Self {
-        Self { readiness: Readiness::default(), stop: CancellationToken::new(), tasks: JoinSet::new() }
+        Self {
+            readiness: Readiness::default(),
+            stop: CancellationToken::new(),
+            tasks: JoinSet::new(),
+            api_server: None,
+        }
+    }
+
+    /// Serves the API by `server` instead of the common one, for a component that needs connections and
+    /// threads of its own. Admin listener, telemetry and the order of the drain stay with the runner, which
+    /// goes on stopping when `server` returns.
+    pub fn serve_api<F, Fut>(&mut self, server: F)
+    where
+        F: FnOnce(Api) -> Fut + Send + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        self.api_server = Some(Box::new(|api| Box::pin(server(api))));
     }
 
     /// Watches a dependency; `/readyz` tells its state.

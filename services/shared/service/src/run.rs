@@ -15,10 +15,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::CommonSettings;
-use crate::component::{Component, Runtime, StartError};
+use crate::component::{Api, Component, Runtime, StartError};
 
 /// Background tasks get this long to finish what they hold once the last request is answered.
 const TASKS_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often samples of histograms are summed up.
+const METRICS_INTERVAL: Duration = Duration::from_secs(5);
 /// Requests share one runtime; a component waits for the network far more than it computes.
 const WORKER_THREADS: usize = 2;
 
@@ -135,6 +137,10 @@ async fn live<C: Component>(
     let common = C::common(&settings).clone();
     let mut runtime = Runtime::new();
     let admin_stop = CancellationToken::new();
+    runtime.spawn({
+        let metrics = metrics.clone();
+        move |stop| keep_metrics_small(metrics, stop)
+    });
     let admin = admin_router(runtime.readiness.clone(), metrics);
     let admin = tokio::spawn(serve(listeners.admin, admin, admin_stop.clone(), Duration::from_secs(1)));
 
@@ -150,7 +156,11 @@ async fn live<C: Component>(
     let router = with_layers(routes, &common.server);
     let api_stop = CancellationToken::new();
     let drain = common.server.drain_timeout_seconds;
-    let api = tokio::spawn(serve(listeners.api, router, api_stop.clone(), drain));
+    let api = Api { listener: listeners.api, router, stop: api_stop.clone(), drain };
+    let api = match runtime.api_server.take() {
+        Some(server) => tokio::spawn(server(api)),
+        None => tokio::spawn(serve(api.listener, api.router, api.stop, api.drain)),
+    };
     runtime.readiness.serving();
     tracing::info!(address = %common.server.listen_addr, "serving");
 
@@ -182,6 +192,14 @@ fn authenticator<C: Component>(
     runtime.depends_on(keys.dependency());
     runtime.spawn(|stop| fetcher.run(stop));
     Ok(Authenticator::new(common.issuer(), C::NAME, keys))
+}
+
+/// The recorder keeps every sample of a histogram until it is told to sum them up. A scrape does that; where
+/// nobody scrapes, this does.
+async fn keep_metrics_small(metrics: MetricsHandle, stop: CancellationToken) {
+    while tokio::time::timeout(METRICS_INTERVAL, stop.cancelled()).await.is_err() {
+        metrics.upkeep();
+    }
 }
 
 fn openapi_route<C: Component>() -> Router {

@@ -24,6 +24,11 @@ impl MetricsHandle {
         self.recorder.render()
     }
 
+    /// Sums up the samples that histograms hold, so that they take no memory until the next scrape.
+    pub fn upkeep(&self) {
+        self.recorder.run_upkeep();
+    }
+
     /// A handle that is not installed as the process's recorder, for tests that run several servers.
     #[must_use]
     pub fn detached() -> Self {

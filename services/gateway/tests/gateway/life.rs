@@ -1,5 +1,4 @@
 //! How the gateway starts and what it refuses to start with.
-#![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 use gateway::Gateway;
 use platform_service::{Component as _, spawn_for_test};
@@ -7,6 +6,21 @@ use platform_testkit::{Api, Binary, Redis, TcpProxy, golden, life, secret_file};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_gateway");
 const NO_ROUTES: &str = "version: 1\nupstreams: {}\nroutes: []\n";
+
+const KEYS: &[&str] = &[
+    "ROUTES_FILE",
+    "REDIS_URL_FILE",
+    "REDIS_KEY_PREFIX",
+    "JWKS_URI",
+    "TOKEN_URL",
+    "CLIENT_SECRET_FILE",
+    "TOKEN_CHECK_SECONDS",
+    "TRUSTED_PROXIES",
+    "SERVING_THREADS",
+    "MAX_CONNECTIONS",
+    "MAX_ACTIVE_REQUESTS",
+    "ACCESS_LOG_RATIO",
+];
 
 #[tokio::test]
 async fn a_wrong_setting_is_refused_with_one_line_that_names_it() {
@@ -17,6 +31,15 @@ async fn a_wrong_setting_is_refused_with_one_line_that_names_it() {
         ("REDIS_KEY_PREFIX", " "),
         ("ROUTES_FILE", ""),
         ("ROUTES_FILE", "/no/such/file"),
+        ("JWKS_URI", "file:///no/such/file"),
+        ("TOKEN_URL", "identity"),
+        ("CLIENT_SECRET_FILE", "/no/such/file"),
+        ("TOKEN_CHECK_SECONDS", "61"),
+        ("TRUSTED_PROXIES", "10.0.0.0/40"),
+        ("SERVING_THREADS", "-1"),
+        ("MAX_CONNECTIONS", "0"),
+        ("MAX_ACTIVE_REQUESTS", "many"),
+        ("ACCESS_LOG_RATIO", "2"),
     ];
     life::refuses(&good, &wrong, &["ROUTES_FILE"]).await;
     for wrong in ["version: 2\nupstreams: {}\nroutes: []\n", "version: [\n", "version: 1\ncolour: red\n", ""]
@@ -28,7 +51,7 @@ async fn a_wrong_setting_is_refused_with_one_line_that_names_it() {
 
 #[tokio::test]
 async fn help_documents_every_setting() {
-    life::help_documents(&Binary::new(BINARY), &["ROUTES_FILE", "REDIS_URL_FILE", "REDIS_KEY_PREFIX"]).await;
+    life::help_documents(&Binary::new(BINARY), KEYS).await;
 }
 
 #[tokio::test]

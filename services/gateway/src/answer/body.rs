@@ -1,0 +1,143 @@
+//! The body of an answer: ours, whole; or an upstream's, passed on piece by piece as it comes.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::BoxError;
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep};
+
+use crate::limit::Permit;
+use crate::upstream::{Connection, Lease};
+
+/// What a client gets.
+pub(crate) enum AnswerBody {
+    /// Something of ours.
+    Whole(Option<Bytes>),
+    /// One of the gateway's own pages.
+    Page(axum::body::Body),
+    /// What an upstream sends.
+    Stream(Box<Streaming>),
+}
+
+/// An upstream's body, and what is given back when it ends.
+pub(crate) struct Streaming {
+    body: Incoming,
+    connection: Option<Connection>,
+    lease: Option<Lease>,
+    permit: Option<Permit>,
+    idle: Duration,
+    until: Option<Instant>,
+    waiting: Option<Pin<Box<Sleep>>>,
+}
+
+/// The answer ends before it is complete; the client sees its connection (or stream) reset.
+#[derive(Debug, thiserror::Error)]
+enum Cut {
+    #[error("the upstream broke off: {0}")]
+    Broken(#[source] hyper::Error),
+    #[error("the upstream fell silent")]
+    Silent,
+}
+
+impl Streaming {
+    pub(crate) fn new(
+        body: Incoming,
+        connection: Connection,
+        lease: Lease,
+        permit: Permit,
+        idle: Duration,
+        until: Option<Instant>,
+    ) -> Self {
+        let mut streaming = Self {
+            body,
+            connection: Some(connection),
+            lease: Some(lease),
+            permit: Some(permit),
+            idle,
+            until,
+            waiting: None,
+        };
+        if streaming.body.is_end_stream() {
+            streaming.end();
+        }
+        streaming
+    }
+
+    fn end(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            connection.give_back();
+        }
+        self.lease = None;
+        self.permit = None;
+        self.waiting = None;
+    }
+
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        match Pin::new(&mut self.body).poll_frame(context) {
+            Poll::Ready(Some(Ok(frame))) => {
+                self.waiting = None;
+                if self.body.is_end_stream() {
+                    self.end();
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(None) => {
+                self.end();
+                Poll::Ready(None)
+            }
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(Cut::Broken(error)))),
+            Poll::Pending => {
+                let idle = Instant::now() + self.idle;
+                let deadline = self.until.map_or(idle, |until| until.min(idle));
+                let waiting =
+                    self.waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+                waiting.as_mut().poll(context).map(|()| Some(Err(Cut::Silent)))
+            }
+        }
+    }
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match self.get_mut() {
+            Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Page(body) => {
+                Pin::new(body).poll_frame(context).map(|it| it.map(|it| it.map_err(BoxError::from)))
+            }
+            Self::Stream(streaming) => {
+                let polled = streaming.poll_next(context);
+                if let Poll::Ready(Some(Err(error))) = &polled {
+                    tracing::warn!(%error, "an answer was cut off");
+                    metrics::counter!("gateway_answers_cut_total").increment(1);
+                }
+                polled.map(|it| it.map(|it| it.map_err(BoxError::from)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(bytes) => bytes.is_none(),
+            Self::Page(body) => body.is_end_stream(),
+            Self::Stream(streaming) => streaming.body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
+            Self::Page(body) => body.size_hint(),
+            Self::Stream(streaming) => streaming.body.size_hint(),
+        }
+    }
+}

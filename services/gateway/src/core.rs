@@ -1,0 +1,122 @@
+//! What a request needs: [`Shared`] by all threads, [`Live`] until the next reload, [`Core`] by one thread.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::Router;
+use platform_components::Name;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::guard::{Networks, Told};
+use crate::limit::{Limits, Load};
+use crate::log::{Log, Seen};
+use crate::routes::{Compiled, Table};
+use crate::tokens::{Callers, Tokens};
+use crate::upstream::{Pool, Upstream};
+
+/// What all threads share.
+pub(crate) struct Shared {
+    pub(crate) told: Told,
+    pub(crate) trusted: Networks,
+    pub(crate) live: watch::Receiver<Arc<Live>>,
+    pub(crate) tokens: Tokens,
+    pub(crate) limits: Limits,
+    pub(crate) load: Load,
+    pub(crate) log: Log,
+    /// Connections at the same time.
+    pub(crate) most_connections: usize,
+}
+
+/// The routes in use, with their upstreams.
+pub(crate) struct Live {
+    pub(crate) table: Table,
+    pub(crate) upstreams: HashMap<Name, Arc<Upstream>>,
+}
+
+impl Live {
+    /// Every route's upstream is in the table: the file was checked.
+    pub(crate) fn upstream(&self, route: &Compiled) -> Option<&Arc<Upstream>> {
+        self.upstreams.get(&route.upstream_name())
+    }
+}
+
+/// What one thread has for itself.
+pub(crate) struct Core {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) pool: Rc<Pool>,
+    pub(crate) callers: Callers,
+    pub(crate) seen: Seen,
+    /// The gateway's own pages.
+    pub(crate) pages: Router,
+    live: RefCell<Arc<Live>>,
+    random: Cell<u64>,
+}
+
+impl Core {
+    pub(crate) fn new(shared: Arc<Shared>, pages: Router) -> Self {
+        let live = shared.live.borrow().clone();
+        Self {
+            shared,
+            pool: Rc::default(),
+            callers: Callers::default(),
+            seen: Seen::default(),
+            pages,
+            live: RefCell::new(live),
+            random: Cell::new(Uuid::new_v4().as_u64_pair().0 | 1),
+        }
+    }
+
+    /// The routes in use now. A request keeps those that it began with.
+    pub(crate) fn live(&self) -> Arc<Live> {
+        self.live.borrow().clone()
+    }
+
+    /// Takes new routes into use whenever there are some, and keeps the pool small.
+    pub(crate) async fn keep_current(&self) {
+        const SWEEP: Duration = Duration::from_secs(5);
+        let mut live = self.shared.live.clone();
+        loop {
+            match tokio::time::timeout(SWEEP, live.changed()).await {
+                Ok(Ok(())) => {
+                    self.live.replace(live.borrow_and_update().clone());
+                    self.seen.forget();
+                }
+                // The sender is gone: the gateway is stopping.
+                Ok(Err(_)) => return,
+                Err(_) => self.pool.sweep(),
+            }
+        }
+    }
+
+    /// Quick and not secret: for identifiers and jitter (xorshift64*).
+    pub(crate) fn random(&self) -> u64 {
+        let mut x = self.random.get();
+        x ^= x >> 12;
+        x ^= x << 25;
+        x ^= x >> 27;
+        self.random.set(x);
+        x.wrapping_mul(0x2545_F491_4F6C_DD1D)
+    }
+
+    /// Between half and one and a half times `pause`.
+    pub(crate) fn jittered(&self, pause: Duration) -> Duration {
+        let permille = 500 + self.random() % 1000;
+        pause * u32::try_from(permille).unwrap_or(1000) / 1000
+    }
+
+    /// A new request id (UUID version 7).
+    pub(crate) fn request_id(&self) -> Uuid {
+        let millis = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        let mut random = [0; 10];
+        let (first, second) = (self.random().to_le_bytes(), self.random().to_le_bytes());
+        for (byte, value) in random.iter_mut().zip(first.into_iter().chain(second)) {
+            *byte = value;
+        }
+        uuid::Builder::from_unix_timestamp_millis(u64::try_from(millis).unwrap_or_default(), &random)
+            .into_uuid()
+    }
+}

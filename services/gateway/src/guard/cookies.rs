@@ -1,0 +1,95 @@
+//! Which cookies pass: the shop's session reaches web, the sign-in reaches identity, nothing reaches
+//! anybody else. `Set-Cookie` is held to the same list, so that no service can set another one's cookie.
+
+use http::header::{self, HeaderMap, HeaderValue};
+use platform_components::Name;
+
+/// The one cookie of a component. Browsers refuse the prefixed names over plain HTTP.
+fn allowed(upstream: Name, https: bool) -> Option<&'static str> {
+    match (upstream, https) {
+        (Name::Web, true) => Some("__Host-web"),
+        (Name::Web, false) => Some("web"),
+        (Name::Identity, true) => Some("__Secure-id"),
+        (Name::Identity, false) => Some("id"),
+        _ => None,
+    }
+}
+
+/// Leaves the cookies that `upstream` may see.
+pub(crate) fn request(headers: &mut HeaderMap, upstream: Name, https: bool) {
+    if !headers.contains_key(header::COOKIE) {
+        return;
+    }
+    let kept = allowed(upstream, https).and_then(|name| {
+        let values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let pairs = values.flat_map(|value| value.split(';')).map(str::trim);
+        let kept: Vec<_> = pairs.filter(|pair| is_named(pair, name)).collect();
+        (!kept.is_empty()).then(|| HeaderValue::try_from(kept.join("; ")).ok()).flatten()
+    });
+    match kept {
+        Some(value) => drop(headers.insert(header::COOKIE, value)),
+        None => drop(headers.remove(header::COOKIE)),
+    }
+}
+
+/// Leaves the cookies that `upstream` may set.
+pub(crate) fn response(headers: &mut HeaderMap, upstream: Name, https: bool) {
+    if !headers.contains_key(header::SET_COOKIE) {
+        return;
+    }
+    let name = allowed(upstream, https);
+    let kept: Vec<HeaderValue> = headers
+        .get_all(header::SET_COOKIE)
+        .iter()
+        .filter(|value| {
+            let text = value.to_str().unwrap_or_default();
+            name.is_some_and(|name| is_named(text, name))
+        })
+        .cloned()
+        .collect();
+    headers.remove(header::SET_COOKIE);
+    for value in kept {
+        headers.append(header::SET_COOKIE, value);
+    }
+}
+
+fn is_named(pair: &str, name: &str) -> bool {
+    pair.split_once('=').is_some_and(|(found, _)| found.trim() == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn passed(value: &'static str, upstream: Name, https: bool) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::COOKIE, HeaderValue::from_static(value));
+        request(&mut headers, upstream, https);
+        headers.get(header::COOKIE).map(|value| value.to_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn each_component_sees_its_own_cookie_only() {
+        let all = "__Host-web=1; other=2; __Secure-id=3; web=4; id=5";
+        assert_eq!(passed(all, Name::Web, true).as_deref(), Some("__Host-web=1"));
+        assert_eq!(passed(all, Name::Identity, true).as_deref(), Some("__Secure-id=3"));
+        assert_eq!(passed(all, Name::Web, false).as_deref(), Some("web=4"));
+        assert_eq!(passed(all, Name::Identity, false).as_deref(), Some("id=5"));
+        assert_eq!(passed(all, Name::Order, true), None);
+        assert_eq!(passed("__Host-webx=1; x__Host-web=2", Name::Web, true), None);
+    }
+
+    #[test]
+    fn nobody_sets_another_ones_cookie() {
+        let mut headers = HeaderMap::new();
+        for value in ["__Host-web=1; Path=/; Secure", "__Secure-id=2", "tracking=3"] {
+            headers.append(header::SET_COOKIE, HeaderValue::from_static(value));
+        }
+        let mut web = headers.clone();
+        response(&mut web, Name::Web, true);
+        let kept: Vec<_> = web.get_all(header::SET_COOKIE).iter().collect();
+        assert_eq!(kept, ["__Host-web=1; Path=/; Secure"]);
+        response(&mut headers, Name::Catalog, true);
+        assert!(!headers.contains_key(header::SET_COOKIE));
+    }
+}

@@ -1,0 +1,48 @@
+//! The phase *guard*: what a request must look like, and which headers pass in both directions.
+//!
+//! Nothing that a client says about itself passes here unchecked: who it is, where it is and which request
+//! this is are told to upstreams by the gateway alone.
+
+mod address;
+mod cookies;
+pub(crate) mod cors;
+mod headers;
+
+use http::header;
+use http::request::Parts;
+use platform_http::Problem;
+use platform_http::problem;
+
+pub(crate) use address::{Networks, Peer, client_address, forwarded_for};
+pub(crate) use headers::{REQUEST_ID, Told, is_upgrade, request, response};
+
+use crate::routes::Compiled;
+
+/// Refuses requests that no route should see: an unclear host or a body that is too long.
+///
+/// # Errors
+/// A 400 or 413.
+pub(crate) fn check_host(parts: &Parts) -> Result<(), Problem> {
+    // One host, no more and no less (RFC 9112 §3.2); HTTP/2 carries it in `:authority`.
+    let hosts = parts.headers.get_all(header::HOST).iter().count();
+    let named = hosts == 1 || (hosts == 0 && parts.uri.authority().is_some());
+    if named { Ok(()) } else { Err(problem::MALFORMED.detail("send exactly one `Host`")) }
+}
+
+/// Refuses a method that the route does not take and a body that says it is too long.
+///
+/// # Errors
+/// A 405 or 413.
+pub(crate) fn check_route(parts: &Parts, route: &Compiled) -> Result<(), Problem> {
+    if !route.allows(&parts.method) {
+        return Err(Problem::from(problem::METHOD_NOT_ALLOWED).header(header::ALLOW, route.allow()));
+    }
+    let length =
+        parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if length.is_some_and(|length| length > route.body_limit()) { Err(too_large(route)) } else { Ok(()) }
+}
+
+/// A 413 for this route.
+pub(crate) fn too_large(route: &Compiled) -> Problem {
+    problem::TOO_LARGE.detail(format!("send at most {} bytes here", route.body_limit()))
+}

@@ -1,0 +1,124 @@
+//! The phase *limit*: how much one caller may do, and how much everybody together.
+
+mod gcra;
+mod load;
+
+use std::net::IpAddr;
+
+use http::{HeaderMap, HeaderValue};
+use platform_components::{Limit, LimitBy};
+use platform_http::Problem;
+use platform_http::problem;
+
+use self::gcra::Decision;
+pub(crate) use self::gcra::Limits;
+pub(crate) use self::load::{Load, Permit};
+use crate::routes::{Compiled, Table};
+
+/// Whom a request counts for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Who<'a> {
+    /// The token's `sub`; none for visitors.
+    pub(crate) subject: Option<&'a str>,
+    /// The token's client.
+    pub(crate) client: Option<&'a str>,
+    pub(crate) address: IpAddr,
+}
+
+/// What the answer says about the limit.
+#[derive(Debug)]
+pub(crate) struct Told {
+    policy: HeaderValue,
+    state: HeaderValue,
+}
+
+impl Told {
+    pub(crate) fn write(self, headers: &mut HeaderMap) {
+        headers.insert("ratelimit-policy", self.policy);
+        headers.insert("ratelimit", self.state);
+    }
+}
+
+/// Counts a request in its route's class; nothing to tell when it has none.
+///
+/// # Errors
+/// A 429 with `Retry-After`.
+pub(crate) fn count(
+    limits: &Limits,
+    table: &Table,
+    route: &Compiled,
+    who: Who<'_>,
+) -> Result<Option<Told>, Problem> {
+    let Some(class) = route.limit_class() else { return Ok(None) };
+    let Some(limit) = table.limit(class) else { return Ok(None) };
+    let decision = limits.take(class, limit, &who.key(limit.by));
+    let told = told(class, limit, &decision);
+    if decision.allowed {
+        return Ok(Some(told));
+    }
+    metrics::counter!("gateway_limited_total", "class" => class.to_owned()).increment(1);
+    let seconds = decision.retry_after.as_secs_f64().ceil().clamp(1.0, 3600.0);
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped above")]
+    let problem = problem::TOO_MANY_REQUESTS
+        .detail(format!("at most {} requests in {} seconds", limit.requests, limit.per_seconds))
+        .retry_after(seconds as u32)
+        .header(http::HeaderName::from_static("ratelimit-policy"), told.policy)
+        .header(http::HeaderName::from_static("ratelimit"), told.state);
+    Err(problem)
+}
+
+/// `RateLimit-Policy` and `RateLimit` as the IETF's draft has them (draft-ietf-httpapi-ratelimit-headers).
+fn told(class: &str, limit: &Limit, decision: &Decision) -> Told {
+    let value = |text: String| HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""));
+    let Limit { requests, per_seconds, .. } = limit;
+    let reset = decision.reset.as_secs_f64().ceil();
+    Told {
+        policy: value(format!("\"{class}\";q={requests};w={per_seconds}")),
+        state: value(format!("\"{class}\";r={};t={reset}", decision.remaining)),
+    }
+}
+
+impl Who<'_> {
+    /// What the limit counts, as text: kinds never mix, so that a user can't be spent by an address.
+    fn key(&self, by: LimitBy) -> Key {
+        let address = || Key::Address(network(self.address));
+        match by {
+            LimitBy::Subject => self.subject.map_or_else(address, |it| Key::Subject(it.to_owned())),
+            LimitBy::Client => self.client.map_or_else(address, |it| Key::Client(it.to_owned())),
+            LimitBy::Address => address(),
+        }
+    }
+}
+
+/// Whom a limit is kept for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Key {
+    Subject(String),
+    Client(String),
+    Address(IpAddr),
+}
+
+/// One household has a whole /64 of IPv6 addresses.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(address) => IpAddr::V6((u128::from(address) & !u128::from(u64::MAX)).into()),
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_counted_follows_from_the_class_and_the_caller() {
+        let address: IpAddr = "2001:db8::1:2:3:4".parse().unwrap();
+        let user = Who { subject: Some("u"), client: Some("c"), address };
+        assert_eq!(user.key(LimitBy::Subject), Key::Subject("u".to_owned()));
+        assert_eq!(user.key(LimitBy::Client), Key::Client("c".to_owned()));
+        let visitor = Who { subject: None, client: None, address };
+        let network = Key::Address("2001:db8::".parse().unwrap());
+        assert_eq!(visitor.key(LimitBy::Subject), network);
+        assert_eq!(user.key(LimitBy::Address), network);
+    }
+}

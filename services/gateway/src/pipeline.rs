@@ -1,0 +1,259 @@
+//! A request's whole way, from top to bottom: match → guard → authenticate → authorize → exchange → limit →
+//! route → forward → answer → log.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use axum::body::Body;
+use http::{HeaderValue, Request, Response, header, request};
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+use platform_http::Problem;
+use platform_http::problem;
+use tokio::time::Instant;
+use tower::ServiceExt as _;
+
+use crate::answer::{self, AnswerBody, Form, Ids};
+use crate::core::{Core, Live};
+use crate::forward::{self, Failure, Fault, Source};
+use crate::guard::{self, Peer, cors};
+use crate::limit::{self, Who};
+use crate::log::Visit;
+use crate::routes::{Compiled, check_path};
+use crate::tokens::{self, Caller};
+use crate::upstream::Upstream;
+
+/// What is found out about a request on its way, for the log.
+#[derive(Default)]
+struct Found<'a> {
+    route: Option<&'a Compiled>,
+    client: Option<String>,
+}
+
+/// Handles one request.
+pub(crate) async fn handle(core: &Rc<Core>, peer: Peer, request: Request<Incoming>) -> Response<AnswerBody> {
+    let begun = Instant::now();
+    let ids = Ids::new(core);
+    let live = core.live();
+    let form = Form::of(request.headers());
+    let method = request.method().clone();
+    let chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
+    let mut found = Found::default();
+    let mut response = match pass(core, &live, peer, request, &ids, begun, &mut found).await {
+        Ok(response) => response,
+        Err(problem) => answer::refuse(&problem, form, text(&ids.request)),
+    };
+    let visit = Visit {
+        method: &method,
+        route: found.route.map_or("unmatched", Compiled::name),
+        index: found.route.map(Compiled::index),
+        request_id: text(&ids.request),
+        trace_id: text(&ids.trace),
+        client: found.client.as_deref(),
+        status: response.status(),
+        elapsed: begun.elapsed(),
+    };
+    core.seen.record(core.shared.log, core.random(), &visit);
+    let headers = response.headers_mut();
+    headers.insert(guard::REQUEST_ID, ids.request);
+    headers.insert(answer::TRACE_ID, ids.trace);
+    if chunked {
+        // There may have been a length beside it, which is how requests are smuggled: nothing that follows
+        // on this connection is believed (RFC 9112 §6.1).
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// The answer for a defect of ours.
+pub(crate) fn panicked() -> Response<AnswerBody> {
+    tracing::error!("handling a request panicked");
+    answer::refuse(&Problem::from(problem::INTERNAL), Form::Document, "")
+}
+
+#[allow(clippy::too_many_arguments, reason = "one call, and each is used by several phases")]
+async fn pass<'a>(
+    core: &Rc<Core>,
+    live: &'a Live,
+    peer: Peer,
+    request: Request<Incoming>,
+    ids: &Ids,
+    begun: Instant,
+    found: &mut Found<'a>,
+) -> Result<Response<AnswerBody>, Problem> {
+    let shared = &core.shared;
+    let (mut parts, body) = request.into_parts();
+
+    // match
+    guard::check_host(&parts)?;
+    check_path(parts.uri.path()).map_err(|error| problem::MALFORMED.detail(error.to_string()))?;
+    if crate::pages::is_ours(parts.uri.path()) {
+        return page(core, parts, body).await;
+    }
+    let route = live.table.find(parts.uri.path()).ok_or(problem::NOT_FOUND)?;
+    found.route = Some(route);
+    let upstream = live.upstream(route).ok_or(problem::NOT_FOUND)?;
+
+    // guard
+    if let Some(answer) = cors::preflight(&parts, route) {
+        return Ok(answer);
+    }
+    let origin = cors::allowed(&parts.headers, route);
+    guard::check_route(&parts, route)?;
+    let mut address = guard::client_address(peer, &parts.headers, &shared.trusted);
+
+    let permit = shared.load.admit(route.priority())?;
+
+    // authenticate, authorize, exchange
+    let caller = match route.audience() {
+        Some(_) => core.callers.caller(&shared.tokens, &parts.headers, &parts.method, route).await?,
+        None => None,
+    };
+    let caller = caller.as_deref();
+    if let Some(caller) = caller {
+        found.client = Some(caller.client().to_owned());
+        if caller.is_web() {
+            address = guard::forwarded_for(&parts.headers).unwrap_or(address);
+        }
+    }
+    tokens::exchange(&shared.tokens, &mut parts.headers, route, caller).await?;
+
+    // limit
+    let who = who(caller, address);
+    let told = limit::count(&shared.limits, &live.table, route, who)?;
+
+    // route, forward
+    let upgrade = upgrade(&mut parts, route);
+    prepare(core, route, &mut parts, address, ids)?;
+    let source = Source::new(body, route.body_limit(), route.idle_timeout());
+    let answered = forward::send(core, route, upstream, parts, &source).await;
+    let mut answered = answered.map_err(|failure| refusal(route, upstream, &failure))?;
+    if answered.response.status() == http::StatusCode::SWITCHING_PROTOCOLS {
+        return switch(route, upgrade, &mut answered);
+    }
+
+    // answer
+    let mut response = answer::pass_on(core, route, answered, permit, begun);
+    if let Some(told) = told {
+        told.write(response.headers_mut());
+    }
+    if let Some(origin) = origin {
+        cors::permit(response.headers_mut(), origin);
+    }
+    Ok(response)
+}
+
+/// Whom a request counts for. The shop's server speaks for visitors, who are told apart by their addresses.
+fn who(caller: Option<&Caller>, address: IpAddr) -> Who<'_> {
+    let visitors = caller.is_some_and(|caller| caller.is_web() && caller.is_service());
+    let caller = caller.filter(|_| !visitors);
+    Who { subject: caller.map(Caller::subject), client: caller.map(Caller::client), address }
+}
+
+/// Makes the upstream's request out of the client's.
+fn prepare(
+    core: &Core,
+    route: &Compiled,
+    parts: &mut request::Parts,
+    client: IpAddr,
+    ids: &Ids,
+) -> Result<(), Problem> {
+    let told = (ids.request.clone(), ids.traceparent.clone());
+    let upgrade = parts.extensions.get::<Upgrade>().map(|upgrade| upgrade.0.clone());
+    guard::request(&mut parts.headers, route.upstream_name(), &core.shared.told, client, told);
+    if let Some(protocol) = upgrade {
+        parts.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        parts.headers.insert(header::UPGRADE, protocol);
+    }
+    parts.uri = route.target(&parts.uri).map_err(|error| Problem::internal(&error))?;
+    parts.version = http::Version::HTTP_11;
+    Ok(())
+}
+
+/// The protocol that a client asks for, on routes that let it.
+#[derive(Clone)]
+struct Upgrade(HeaderValue);
+
+/// Takes the client's side of an upgrade out of its request.
+fn upgrade(parts: &mut request::Parts, route: &Compiled) -> Option<hyper::upgrade::OnUpgrade> {
+    let waiting = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
+    if !route.upgrades() || !guard::is_upgrade(&parts.headers) {
+        return None;
+    }
+    let protocol = parts.headers.get(header::UPGRADE)?.clone();
+    parts.extensions.insert(Upgrade(protocol));
+    waiting
+}
+
+/// Joins client and upstream once both have left HTTP.
+fn switch(
+    route: &Compiled,
+    client: Option<hyper::upgrade::OnUpgrade>,
+    answered: &mut forward::Answered,
+) -> Result<Response<AnswerBody>, Problem> {
+    let Some(client) = client else {
+        tracing::warn!(upstream = %route.upstream_name(), "the upstream switched protocols unasked");
+        return Err(problem::UNAVAILABLE.detail("the service answered rubbish"));
+    };
+    let protocol = answered.response.headers().get(header::UPGRADE).cloned();
+    let upstream = hyper::upgrade::on(&mut answered.response);
+    tokio::task::spawn_local(async move {
+        let Ok((client, upstream)) = tokio::try_join!(client, upstream) else { return };
+        let (mut client, mut upstream) = (TokioIo::new(client), TokioIo::new(upstream));
+        // Either side may end it at any time; there is nobody left to tell.
+        drop(tokio::io::copy_bidirectional(&mut client, &mut upstream).await);
+    });
+    let mut response = Response::new(AnswerBody::Whole(None));
+    *response.status_mut() = http::StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    for (name, value) in answered.response.headers() {
+        if name.as_str().starts_with("sec-websocket-") {
+            headers.append(name, value.clone());
+        }
+    }
+    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    if let Some(protocol) = protocol {
+        headers.insert(header::UPGRADE, protocol);
+    }
+    Ok(response)
+}
+
+/// One of the gateway's own pages.
+async fn page(core: &Core, parts: request::Parts, body: Incoming) -> Result<Response<AnswerBody>, Problem> {
+    let request = Request::from_parts(parts, Body::new(body));
+    let Ok(response) = core.pages.clone().oneshot(request).await;
+    Ok(response.map(AnswerBody::Page))
+}
+
+/// What the client is told about a failure; logged here, once.
+fn refusal(route: &Compiled, upstream: &Upstream, failure: &Failure) -> Problem {
+    let name = upstream.name;
+    let label = match failure {
+        Failure::Open => "open",
+        Failure::Unresolved => "unresolved",
+        Failure::Connect(_) => "connect",
+        Failure::Unsent(_) | Failure::Broken(_) => "broken",
+        Failure::Late => "late",
+        Failure::Body(_) => "client",
+    };
+    let labels = [("upstream", name.as_str()), ("reason", label)];
+    metrics::counter!("gateway_failures_total", &labels).increment(1);
+    match failure {
+        Failure::Body(Fault::TooLong) => guard::too_large(route),
+        Failure::Body(Fault::TooSlow) => problem::SLOW.detail("send the body without long pauses"),
+        Failure::Body(Fault::Broken) => problem::MALFORMED.detail("the body broke off"),
+        Failure::Late => {
+            tracing::warn!(upstream = %name, seconds = route.timeout().as_secs(), "upstream is late");
+            problem::TIMEOUT.detail(format!("{name} did not answer in time"))
+        }
+        _ => {
+            tracing::warn!(upstream = %name, error = %problem::Chain(failure), "upstream is unreachable");
+            problem::UNAVAILABLE.detail(format!("{name} is not available right now")).retry_after(1)
+        }
+    }
+}
+
+/// Ids are made of visible ASCII.
+fn text(value: &HeaderValue) -> &str {
+    value.to_str().unwrap_or_default()
+}

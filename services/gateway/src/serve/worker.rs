@@ -1,0 +1,113 @@
+//! One thread with a runtime of its own.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use super::{Accepted, connection};
+use crate::core::{Core, Shared};
+use crate::guard::Peer;
+
+/// A running thread, as the one that accepts connections sees it.
+pub(super) struct Worker {
+    sender: mpsc::UnboundedSender<Accepted>,
+    connections: Arc<AtomicUsize>,
+    ended: oneshot::Receiver<()>,
+}
+
+/// Counts a connection until it is closed.
+pub(super) struct Counted(Arc<AtomicUsize>);
+
+impl Worker {
+    pub(super) fn start(
+        number: usize,
+        shared: &Arc<Shared>,
+        router: &Router,
+        stop: &CancellationToken,
+        drain: Duration,
+    ) -> Option<Self> {
+        let (sender, accepted) = mpsc::unbounded_channel();
+        let (end, ended) = oneshot::channel();
+        let connections = Arc::new(AtomicUsize::new(0));
+        let (shared, router, stop) = (shared.clone(), router.clone(), stop.clone());
+        let run = move || {
+            match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
+                Ok(runtime) => runtime.block_on(work(shared, router, accepted, stop, drain)),
+                Err(error) => tracing::error!(%error, "a serving thread can't start"),
+            }
+            // Nobody waits any more only when the process ends.
+            let _ = end.send(());
+        };
+        match std::thread::Builder::new().name(format!("gateway-{number}")).spawn(run) {
+            Ok(_) => Some(Self { sender, connections, ended }),
+            Err(error) => {
+                tracing::error!(%error, "a serving thread can't start");
+                None
+            }
+        }
+    }
+
+    pub(super) fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn take(&self, mut accepted: Accepted) {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+        accepted.counted = Some(Counted(self.connections.clone()));
+        // A thread that is gone has logged why.
+        drop(self.sender.send(accepted));
+    }
+
+    pub(super) async fn ended(self) {
+        // Fails only when the thread panicked, which is the same end.
+        drop(self.ended.await);
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+async fn work(
+    shared: Arc<Shared>,
+    router: Router,
+    mut accepted: mpsc::UnboundedReceiver<Accepted>,
+    stop: CancellationToken,
+    drain: Duration,
+) {
+    let core = Rc::new(Core::new(shared, router));
+    let keeper = core.clone();
+    tokio::task::spawn_local(async move { keeper.keep_current().await });
+    let connections = GracefulShutdown::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = accepted.recv() => accepted,
+            () = stop.cancelled() => break,
+        };
+        let Some(Accepted { stream, peer, counted }) = accepted else { break };
+        let stream = match tokio::net::TcpStream::from_std(stream) {
+            Ok(stream) => stream,
+            Err(error) => {
+                tracing::debug!(%error, "a connection was gone before it was served");
+                continue;
+            }
+        };
+        let (core, watcher) = (core.clone(), connections.watcher());
+        tokio::task::spawn_local(async move {
+            connection::serve(core, stream, Peer { address: peer }, watcher).await;
+            drop(counted);
+        });
+    }
+    if tokio::time::timeout(drain, connections.shutdown()).await.is_err() {
+        tracing::warn!(seconds = drain.as_secs(), "requests were still running when the drain time was over");
+    }
+}

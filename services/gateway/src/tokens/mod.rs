@@ -1,0 +1,123 @@
+//! Who calls, and the token that the upstream gets instead of the caller's.
+//!
+//! [`authenticate`] checks the caller's token once, [`authorize`] compares it with the route, and [`exchange`]
+//! changes it for one of the target service (RFC 8693). No token is ever logged or kept here in the clear
+//! beyond its own life.
+
+mod authenticate;
+mod authorize;
+mod bounded;
+mod exchange;
+mod provider;
+mod slot;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::{HeaderMap, header};
+use platform_auth::{Authenticator, Subject, Verified};
+use platform_http::Problem;
+
+use self::bounded::Bounded;
+use self::exchange::Digest;
+pub(crate) use self::exchange::Exchange;
+pub(crate) use self::provider::Provider;
+use self::slot::Slot;
+use crate::routes::Compiled;
+
+/// Tokens that one thread remembers.
+const REMEMBERED: usize = 2048;
+
+/// What all threads share.
+pub(crate) struct Tokens {
+    authenticator: Authenticator,
+    /// None: the gateway runs alone and passes tokens on as they are.
+    exchange: Option<Exchange>,
+}
+
+impl Tokens {
+    pub(crate) fn new(authenticator: Authenticator, exchange: Option<Exchange>) -> Self {
+        Self { authenticator, exchange }
+    }
+}
+
+/// A caller whose token was checked.
+pub(crate) struct Caller {
+    verified: Arc<Verified>,
+    digest: Digest,
+    /// When the shared check, which knows of removed keys, was asked last.
+    checked: Instant,
+    /// Where this token's exchanges are kept, by audience and scopes.
+    slots: RefCell<Vec<(exchange::Target, Arc<Slot>)>>,
+}
+
+impl Caller {
+    pub(crate) fn subject(&self) -> &str {
+        &self.verified.claims().sub
+    }
+
+    pub(crate) fn client(&self) -> &str {
+        &self.verified.claims().client_id
+    }
+
+    /// Whether nobody stands behind the client.
+    pub(crate) fn is_service(&self) -> bool {
+        self.verified.subject() == Subject::Service
+    }
+
+    /// Whether the shop's server calls, for a user or for visitors, who are at many addresses.
+    pub(crate) fn is_web(&self) -> bool {
+        self.client() == platform_components::Name::Web.as_str()
+    }
+}
+
+/// The callers that one thread has seen: what is shared is asked only now and then.
+pub(crate) struct Callers(RefCell<Bounded<Digest, Rc<Caller>>>);
+
+impl Default for Callers {
+    fn default() -> Self {
+        Self(RefCell::new(Bounded::new(REMEMBERED)))
+    }
+}
+
+impl Callers {
+    /// The phases *authenticate* and *authorize*: the caller, `None` for a visitor on an open route.
+    ///
+    /// # Errors
+    /// A 401, 403 or 503.
+    pub(crate) async fn caller(
+        &self,
+        tokens: &Tokens,
+        headers: &HeaderMap,
+        method: &http::Method,
+        route: &Compiled,
+    ) -> Result<Option<Rc<Caller>>, Problem> {
+        let caller = authenticate::caller(self, tokens, headers).await;
+        authorize::check(route, method, caller)
+    }
+}
+
+/// The phase *exchange*: leaves in `headers` what the upstream may see of the caller's token.
+///
+/// # Errors
+/// A 401 when the token is no longer good, 403 when it is not for this service, 503 when nobody can tell.
+pub(crate) async fn exchange(
+    tokens: &Tokens,
+    headers: &mut HeaderMap,
+    route: &Compiled,
+    caller: Option<&Caller>,
+) -> Result<(), Problem> {
+    let (Some(audience), Some(caller)) = (route.audience(), caller) else {
+        // Identity takes tokens of the gateway's audience, and clients' own credentials. Nobody else does.
+        if route.upstream_name() != platform_components::Name::Identity {
+            headers.remove(header::AUTHORIZATION);
+        }
+        return Ok(());
+    };
+    let Some(exchange) = &tokens.exchange else { return Ok(()) };
+    let bearer = exchange.token(caller, audience, route.scopes(), headers).await?;
+    headers.insert(header::AUTHORIZATION, bearer);
+    Ok(())
+}

@@ -1,0 +1,58 @@
+//! How much one caller may do, and what everybody is told about it.
+
+use crate::support::{counted, routes, start, telling};
+
+/// The routes of all tests, with five requests an hour for `/open`.
+fn limited(upstream: std::net::SocketAddr, by: &str) -> String {
+    let limits = format!("limits:\n  few: {{requests: 5, perSeconds: 3600, burst: 5, by: {by}}}\nroutes:");
+    routes(upstream).replace("routes:", &limits).replace("path: /open,", "path: /open, limit: few,")
+}
+
+#[tokio::test]
+async fn the_sixth_of_five_is_told_when_to_come_again() {
+    let before = counted("gateway_limited_total", &["few"]);
+    let running = start(&limited(telling().await, "address"), &[]).await;
+    for left in (0..5).rev() {
+        let answer = running.api.get("/open").await.expect(200);
+        assert_eq!(answer.header("ratelimit-policy"), Some("\"few\";q=5;w=3600"));
+        let state = answer.header("ratelimit").unwrap();
+        assert!(state.starts_with(&format!("\"few\";r={left};t=")), "{state}");
+    }
+    let refused = running.api.get("/open").await;
+    refused.problem(429, "too-many-requests");
+    let seconds: u32 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=720).contains(&seconds), "{seconds}");
+    assert!(refused.header("ratelimit").unwrap().starts_with("\"few\";r=0;"));
+    assert!(counted("gateway_limited_total", &["few"]) > before);
+    // Other routes are another matter.
+    running.api.get("/").await.assert_status(200);
+}
+
+#[tokio::test]
+async fn parallel_requests_get_exactly_what_is_allowed() {
+    let running = start(&limited(telling().await, "address"), &[("SERVING_THREADS", "4")]).await;
+    let asked = (0..50).map(|_| {
+        let api = running.api.clone();
+        tokio::spawn(async move { api.get("/open").await.status.as_u16() })
+    });
+    let statuses = futures::future::join_all(asked).await;
+    let count = |status| statuses.iter().filter(|it| *it.as_ref().unwrap() == status).count();
+    assert_eq!((count(200), count(429)), (5, 45));
+}
+
+#[tokio::test]
+async fn clients_behind_a_trusted_proxy_are_counted_apart() {
+    let trusted = [("TRUSTED_PROXIES", "127.0.0.1")];
+    let running = start(&limited(telling().await, "address"), &trusted).await;
+    for _ in 0..5 {
+        running.api.with("x-forwarded-for", "192.0.2.1").get("/open").await.assert_status(200);
+    }
+    running.api.with("x-forwarded-for", "192.0.2.1").get("/open").await.assert_status(429);
+    running.api.with("x-forwarded-for", "192.0.2.2").get("/open").await.assert_status(200);
+    // Who is not behind one can't pretend to be.
+    let running = start(&limited(telling().await, "address"), &[]).await;
+    for n in 0..5 {
+        running.api.with("x-forwarded-for", &format!("192.0.2.{n}")).get("/open").await.assert_status(200);
+    }
+    running.api.with("x-forwarded-for", "192.0.2.9").get("/open").await.assert_status(429);
+}

@@ -1,0 +1,72 @@
+//! What the gateway answers itself.
+
+use axum::Router;
+use axum::routing::any;
+use serde_json::{Value, json};
+
+use crate::support::{gateway, routes, serve, start, telling};
+
+#[tokio::test]
+async fn an_error_is_a_page_for_people_and_a_document_for_programs() {
+    let running = gateway(telling().await).await;
+    let browser = running.api.with("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
+    let page = browser.get("/services/order/v1/orders").await.expect(401);
+    let id = page.header("x-request-id").unwrap().to_owned();
+    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+    assert!(page.text().contains(&id) && page.text().contains("Sign in first"), "{}", page.text());
+    assert!(page.header("content-security-policy").unwrap().contains("default-src 'none'"));
+
+    let document = running.api.get("/services/order/v1/orders").await;
+    let id = document.header("x-request-id").unwrap().to_owned();
+    let problem = document.problem(401, "unauthenticated");
+    assert_eq!(problem["instance"], format!("urn:uuid:{id}"));
+}
+
+#[tokio::test]
+async fn all_apis_are_described_in_one_document_and_on_one_page() {
+    let description = any(|| async {
+        axum::Json(json!({
+            "info": { "description": "Courses" },
+            "paths": { "/v1/courses": { "get": { "summary": "List <b>", "responses": {} } } },
+        }))
+    });
+    let upstream = serve(Router::new().route("/openapi.json", description)).await;
+    let route = "  - {path: /services/catalog/openapi.json, exact: true, stripPrefix: /services/catalog, \
+        upstream: catalog, methods: [GET], bodyLimitBytes: 0, timeoutSeconds: 2}\n";
+    let running = start(&format!("{}{route}", routes(upstream)), &[]).await;
+    let document: Value = running.api.get("/services/openapi.json").await.expect(200).json();
+    assert_eq!(document["paths"]["/services/catalog/v1/courses"]["get"]["tags"][0], "catalog");
+    let page = running.api.get("/docs").await.expect(200);
+    assert!(page.text().contains("/services/catalog/v1/courses") && page.text().contains("List &lt;b&gt;"));
+    assert!(!page.text().contains("<script") && !page.text().contains("src="), "nothing foreign, no script");
+    assert!(page.header("x-request-id").is_some());
+    running.api.post("/docs", json!({})).await.problem(405, "method-not-allowed");
+}
+
+#[tokio::test]
+async fn without_any_description_the_document_is_still_one() {
+    let running = gateway(telling().await).await;
+    let document: Value = running.api.get("/services/openapi.json").await.expect(200).json();
+    assert_eq!(document["paths"], json!({}));
+}
+
+#[tokio::test]
+async fn a_foreign_page_may_call_what_the_route_opens_to_it() {
+    let running = gateway(telling().await).await;
+    let asks = |origin: &str, path: &'static str| {
+        let api = running.api.with("origin", origin).with("access-control-request-method", "PUT");
+        async move { api.send(http::Method::OPTIONS, path, None, "").await }
+    };
+    let allowed = asks("https://other.example", "/open").await.expect(204);
+    assert_eq!(allowed.header("access-control-allow-origin"), Some("https://other.example"));
+    assert_eq!(allowed.header("access-control-allow-methods"), Some("PUT"));
+    assert!(allowed.header("access-control-allow-credentials").is_none());
+    asks("https://evil.example", "/open").await.problem(405, "method-not-allowed");
+    asks("https://other.example", "/").await.problem(405, "method-not-allowed");
+
+    let answer = running.api.with("origin", "https://other.example").get("/open").await.expect(200);
+    assert_eq!(answer.header("access-control-allow-origin"), Some("https://other.example"));
+    assert_eq!(answer.header("vary"), Some("origin"));
+    let answer = running.api.with("origin", "https://evil.example").get("/open").await.expect(200);
+    assert!(answer.header("access-control-allow-origin").is_none());
+}
