@@ -46,3 +46,7 @@ generate: ## Write generated files anew (CRD, OpenAPI, events, Compose)
 .PHONY: bench
 bench: tools ## Measure memory, binary size and start of each component
 	@bash e2e/bench.sh
+
+.PHONY: bench-identity
+bench-identity: tools ## Measure identity against Keycloak on the same PostgreSQL (needs java and mvn)
+	@bash e2e/bench/identity.sh

@@ -11,11 +11,17 @@
     reason = "a journey that cannot go on must fail"
 )]
 
+mod browser;
+pub mod people;
+
 use std::path::Path;
 
 use platform_testkit::Api;
 use serde_json::{Value, json};
 use uuid::Uuid;
+
+pub use browser::{Browser, Page};
+pub use people::{Person, administrator, new_instructor, new_user};
 
 /// A visitor of the running platform.
 ///
@@ -24,12 +30,6 @@ use uuid::Uuid;
 #[must_use]
 pub fn visitor() -> Api {
     Api::new(base_url())
-}
-
-/// A user nobody has been before.
-#[must_use]
-pub fn new_user() -> Api {
-    visitor().as_user(Uuid::new_v4())
 }
 
 /// The platform's public address.
@@ -44,7 +44,7 @@ pub fn base_url() -> String {
 }
 
 /// A value of the environment, else of `.run/env`; none when it is empty.
-fn setting(key: &str) -> Option<String> {
+pub(crate) fn setting(key: &str) -> Option<String> {
     let written = || {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.run/env");
         let text = std::fs::read_to_string(file).ok()?;
@@ -74,14 +74,13 @@ pub struct Course {
 impl Course {
     /// A new course of a new instructor, in a category that is there or in a new one.
     pub async fn new() -> Self {
-        let owner = new_user();
+        let owner = new_instructor().await;
         let listed: Value = owner.get("/services/catalog/v1/categories").await.expect(200).json();
         let category = match listed["items"].as_array().and_then(|items| items.first()) {
             Some(category) => category["id"].clone(),
             None => {
-                let made = owner
-                    .post("/services/catalog/v1/categories", json!({ "name": unique("Journeys") }))
-                    .await;
+                let wanted = json!({ "name": unique("Journeys") });
+                let made = administrator().await.post("/services/catalog/v1/categories", wanted).await;
                 made.expect(201).json::<Value>()["id"].clone()
             }
         };

@@ -24,7 +24,7 @@ async fn the_home_page_shows_courses() {
 #[tokio::test]
 async fn a_renamed_course_appears_renamed_in_an_open_basket() {
     let course = Course::new().await;
-    let buyer = new_user();
+    let buyer = new_user().await;
     buyer
         .post("/services/basket/v1/basket/items", json!({ "course_id": course.id }))
         .await
