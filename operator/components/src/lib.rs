@@ -18,8 +18,8 @@ mod table;
 mod topology;
 
 pub use clients::{
-    CLIENTS_VERSION, Client, ClientType, ClientsError, ClientsFile, Grant, ScopeEntry, built_in_clients,
-    clients_file, confidential_clients, is_client_id, secret_sha256,
+    CLIENTS_VERSION, Client, ClientType, ClientsError, ClientsFile, Grant, MAX_SECRETS, ScopeEntry,
+    built_in_clients, clients_file, confidential_clients, is_client_id, secret_sha256,
 };
 pub use component::{Component, Edge, Name, Queue, ServerKind, ServerUse};
 pub use messages::{COMMANDS, EVENTS, Message, MessageKind, message, messages};

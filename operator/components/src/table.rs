@@ -2,7 +2,7 @@
 
 use crate::ServerKind::{MongoDb, Postgres, RabbitMq, Redis, SqlServer};
 use crate::routes::{PublicRoute, READ, READ_WRITE};
-use crate::settings::{Setting, Source};
+use crate::settings::{self, Setting, Source};
 use crate::{Component, Edge, Name, Queue, ServerUse};
 
 /// A store: not ready without it.
@@ -34,14 +34,14 @@ static COMPONENTS: [Component; 9] = [
         migrates: true,
         seeds: false,
         calls: &[],
-        publishes: &[],
+        publishes: &["identity.user.registered.v1", "identity.role.granted.v1", "identity.user.deleted.v1"],
         consumes: &[],
         after: &[],
         routes: &[
             PublicRoute::as_is("/identity", READ_WRITE).body_limit(64 * 1024),
             PublicRoute::as_is("/.well-known/oauth-authorization-server/identity", READ),
         ],
-        extra_settings: &[Setting { key: "KEYRING_FILE", source: Source::KeyringFile }],
+        extra_settings: settings::IDENTITY,
     },
     Component {
         name: Name::Catalog,

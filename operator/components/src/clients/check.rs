@@ -8,7 +8,7 @@ use crate::components;
 use crate::scopes::{Role, Subject};
 
 /// How many secrets of a client may be valid at once.
-const MAX_SECRETS: usize = 4;
+pub const MAX_SECRETS: usize = 4;
 /// Longest name in characters.
 const MAX_NAME: usize = 100;
 

@@ -9,7 +9,7 @@ mod redirect;
 use serde::{Deserialize, Serialize};
 
 pub use self::built_in::{built_in_clients, confidential_clients};
-pub use self::check::{ClientsError, is_client_id};
+pub use self::check::{ClientsError, MAX_SECRETS, is_client_id};
 use crate::scopes::{Role, Subject, scopes};
 
 /// The version of the format that [`clients_file`] writes.
