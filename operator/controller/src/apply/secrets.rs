@@ -1,12 +1,14 @@
 //! Secrets that are generated once. A Secret that exists is used as it is, whatever the recipe says by
 //! now; one that is missing is made, unless a volume is there that only the lost one could open.
 
-use kube::api::{Patch, PatchParams};
+use std::collections::HashMap;
+
+use kube::api::{DynamicObject, Patch, PatchParams};
 use serde_json::{Map, Value, json};
 
 use super::error::is_conflict;
 use super::{ATTEMPTS, Applier, ApplyError, Change, belonging_patch, post_params};
-use crate::build::SecretSpec;
+use crate::build::{Recipe, SecretSpec};
 use crate::children::{ChildKey, FIELD_MANAGER, Kind, RETAINED_ANNOTATION, Seen, seen};
 
 impl Applier<'_> {
@@ -25,9 +27,11 @@ impl Applier<'_> {
             let outcome = match api.get_opt(&key.name).await.map_err(failed)? {
                 None => {
                     self.refuse_to_hide_a_loss(spec).await?;
-                    let object = serde_json::from_value(self.secret_object(spec)).map_err(|error| {
-                        ApplyError::Refused { child: key.clone(), message: error.to_string() }
-                    })?;
+                    let copied = self.copied(spec).await?;
+                    let object =
+                        serde_json::from_value(self.secret_object(spec, &copied)).map_err(|error| {
+                            ApplyError::Refused { child: key.clone(), message: error.to_string() }
+                        })?;
                     api.create(&post_params(), &object).await.map(|_| Change::Created)
                 }
                 Some(live) if live.metadata.deletion_timestamp.is_some() => return Ok(Change::Awaited),
@@ -82,9 +86,30 @@ impl Applier<'_> {
         }
     }
 
-    fn secret_object(&self, spec: &SecretSpec) -> Value {
+    /// What the recipes take from Secrets of the user, by Secret and key.
+    async fn copied(&self, spec: &SecretSpec) -> Result<HashMap<(String, String), String>, ApplyError> {
+        let mut values = HashMap::new();
+        for recipe in spec.values.values() {
+            let Recipe::Copied { secret, key } = recipe else { continue };
+            let child = ChildKey { kind: Kind::Secret, name: secret.clone() };
+            let live = self.api(Kind::Secret).get_opt(secret).await;
+            let live = live.map_err(|error| ApplyError::from_kube(&child, error))?;
+            let value = live.and_then(|live| text_of(&live, key));
+            let value = value.ok_or_else(|| ApplyError::Refused {
+                child: ChildKey { kind: Kind::Secret, name: spec.name.clone() },
+                message: format!("the Secret {secret} has no text under the key {key}"),
+            })?;
+            values.insert((secret.clone(), key.clone()), value);
+        }
+        Ok(values)
+    }
+
+    fn secret_object(&self, spec: &SecretSpec, copied: &HashMap<(String, String), String>) -> Value {
+        let copied = |secret: &str, key: &str| {
+            copied.get(&(secret.to_owned(), key.to_owned())).cloned().unwrap_or_default()
+        };
         let values: Map<String, Value> = spec
-            .generate(|buffer| rand::fill(buffer))
+            .generate(|buffer| rand::fill(buffer), copied)
             .into_iter()
             .map(|(key, value)| (key, Value::from(base64(&value))))
             .collect();
@@ -99,10 +124,22 @@ impl Applier<'_> {
             metadata["annotations"] = json!({RETAINED_ANNOTATION: retained});
         }
         json!({
-            "apiVersion": "v1", "kind": "Secret", "type": "Opaque", "immutable": true,
+            "apiVersion": "v1", "kind": "Secret", "type": "Opaque",
+            // A pod never sees another value of an immutable Secret, not even of one that was deleted and
+            // made anew; and that is how a client gets another secret.
+            "immutable": spec.client.is_none(),
             "metadata": metadata, "data": values,
         })
     }
+}
+
+/// The text under a key of a Secret, without the line break that editors put at the end of a file.
+fn text_of(secret: &DynamicObject, key: &str) -> Option<String> {
+    use base64::Engine as _;
+    let encoded = secret.data.get("data")?.get(key)?.as_str()?;
+    let bytes = base64::engine::general_purpose::STANDARD.decode(encoded).ok()?;
+    let text = String::from_utf8(bytes).ok()?;
+    Some(text.trim_end_matches(['\r', '\n']).to_owned()).filter(|text| !text.is_empty())
 }
 
 fn base64(text: &str) -> String {

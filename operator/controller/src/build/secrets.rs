@@ -1,11 +1,13 @@
 //! Secrets that are generated once: the administrators of managed servers, an account for each
-//! component on each of its servers, identity's keyring, and the first administrator of the shop.
+//! component on each of its servers, identity's keyring, the first administrator of the shop, and what
+//! OAuth clients prove themselves by.
 //! Names end in a generation, because a change of password is a new Secret (OPERATOR rule 5).
 
 use std::collections::BTreeMap;
 
 use platform_components::{Name, ServerKind, Source, component, components, names};
 
+use super::clients;
 use super::meta::{labels, platform_object, server_name};
 use super::plan::{Part, Recipe, SecretSpec};
 use crate::validate::{Address, ExternalAccounts, Server, ValidatedPlatform, usual_scheme};
@@ -16,6 +18,8 @@ const GENERATION: u32 = 1;
 const PASSWORD_BYTES: usize = 32;
 /// The file of the keyring, and its key in the Secret.
 pub(super) const KEYRING_KEY: &str = "keyring.json";
+/// The file of the first administrator, and its key in the Secret.
+pub(super) const FIRST_ADMIN_KEY: &str = "first-admin.json";
 /// The administrator's name on managed servers other than PostgreSQL, whose is `postgres`.
 const ADMINISTRATOR: &str = "admin";
 
@@ -35,6 +39,7 @@ pub(super) fn build(platform: &ValidatedPlatform) -> Vec<SecretSpec> {
         }
     }
     specs.push(first_admin(platform));
+    specs.extend(clients::secrets(platform));
     specs
 }
 
@@ -81,6 +86,7 @@ fn spec(platform: &ValidatedPlatform, part: Part, name: String, values: &[(&str,
         keep: platform.keeps_data(),
         opens: None,
         values,
+        client: None,
     }
 }
 
@@ -184,9 +190,17 @@ fn keyring(platform: &ValidatedPlatform, name: Name) -> SecretSpec {
     }
 }
 
+/// What the first administrator signs in with, for people and as the file that identity reads.
 fn first_admin(platform: &ValidatedPlatform) -> SecretSpec {
-    let values =
-        [("email", Recipe::Literal(platform.admin_email.clone())), ("password", Recipe::RandomHex(16))];
+    let password = match &platform.admin_password_secret {
+        Some(secret) => Recipe::Copied { secret: secret.clone(), key: "password".to_owned() },
+        None => Recipe::RandomHex(16),
+    };
+    let values = [
+        ("email", Recipe::Literal(platform.admin_email.clone())),
+        ("password", password),
+        (FIRST_ADMIN_KEY, Recipe::Json(vec!["email".to_owned(), "password".to_owned()])),
+    ];
     spec(platform, Part::Platform, first_admin_secret(platform), &values)
 }
 
@@ -212,8 +226,14 @@ mod tests {
     #[test]
     fn every_secret_that_a_pod_mounts_is_made_or_was_named_in_the_spec() {
         for platform in [testing::small(), testing::full()] {
-            let made: Vec<String> = build(&platform).into_iter().map(|spec| spec.name).collect();
-            for name in testing::mounted_secrets(&crate::build::build(&platform)) {
+            let plan = crate::build::build(&platform);
+            let applied = plan.objects.iter().filter(|wanted| wanted.kind() == "Secret");
+            let made: Vec<String> = build(&platform)
+                .into_iter()
+                .map(|spec| spec.name)
+                .chain(applied.map(|wanted| wanted.name().to_owned()))
+                .collect();
+            for name in testing::mounted_secrets(&plan) {
                 assert!(made.contains(&name) || testing::NAMED_SECRETS.contains(&name.as_str()), "{name}");
             }
         }

@@ -9,13 +9,17 @@ use crate::support::{Kubelet, Namespace, eventually};
 
 const RETAINED: &str = "courseplatform.dev/retained";
 
-/// The Secrets and claims that the operator makes; those of servers belong to their StatefulSets.
+/// The Secrets and claims that hold data or open it; claims of servers belong to their StatefulSets, and
+/// what is about OAuth clients opens nothing.
 async fn keepers(namespace: &Namespace) -> Vec<DynamicObject> {
     let mut found = Vec::new();
     for kind in ["Secret", "PersistentVolumeClaim"] {
         found.extend(namespace.api("v1", kind).list(&ListParams::default()).await.unwrap().items);
     }
-    found.retain(|object| !object.name_any().starts_with("data-"));
+    found.retain(|object| {
+        let name = object.name_any();
+        !name.starts_with("data-") && !name.contains("-client-") && !name.ends_with("-identity-clients")
+    });
     found
 }
 
