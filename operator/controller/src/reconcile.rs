@@ -12,7 +12,7 @@ use kube::runtime::controller::Action;
 use kube::{Client, Resource, ResourceExt};
 
 use crate::apply::{Applier, ApplyError, Change, Memory, Orphan, Owner};
-use crate::build::{Part, Plan, build, first_admin_secret};
+use crate::build::{Opens, Part, Plan, build, first_admin_secret};
 use crate::children::{ChildKey, Children, Kind, PlatformKey};
 use crate::dereference::{client_secrets, dereference};
 use crate::events::{self, Announcer};
@@ -24,7 +24,7 @@ use crate::{labels, metrics};
 mod nodes;
 mod publish;
 
-use nodes::{claims, nodes};
+use nodes::{nodes, opened};
 use publish::{Known, malformed};
 
 /// A pass that takes longer has lost its server; the next one starts from what is true then.
@@ -318,9 +318,8 @@ impl Pass<'_> {
                     done.note(ChildKey { kind: Kind::Secret, name: spec.name.clone() }, change);
                 }
                 Err(error) => {
-                    // A volume that is made before the Secret that opens it would look like one whose
-                    // Secret was lost.
-                    done.locked.extend(spec.opens.clone());
+                    // What is made before the Secret that opens it would look as if that one was lost.
+                    done.locked.extend(spec.opens.as_ref().map(Opens::key));
                     done.misses_a_client |= spec.client.is_some() && error.is_transient();
                     failures.push(Failure { part: spec.part, error });
                 }
@@ -345,7 +344,7 @@ impl Pass<'_> {
             let key = &node.complete.key;
             // Written without a client whose Secret is only late, the list would end that one's tokens.
             let incomplete = key.kind == Kind::Secret && done.misses_a_client;
-            let locked = incomplete || claims(node).iter().any(|claim| done.locked.contains(claim));
+            let locked = incomplete || opened(node).iter().any(|key| done.locked.contains(key));
             if locked || !progress.waits_for(node).is_empty() {
                 continue;
             }
@@ -384,8 +383,8 @@ impl Pass<'_> {
 struct Done {
     changes: Vec<(ChildKey, Change)>,
     orphans: Vec<Orphan>,
-    /// Claims of volumes whose Secret couldn't be made.
-    locked: HashSet<String>,
+    /// What is opened by a Secret that couldn't be made.
+    locked: HashSet<ChildKey>,
     /// The OAuth clients that have their Secret.
     clients: Vec<String>,
     /// Whether the Secret of one was made.

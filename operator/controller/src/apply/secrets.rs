@@ -1,5 +1,5 @@
 //! Secrets that are generated once. A Secret that exists is used as it is, whatever the recipe says by
-//! now; one that is missing is made, unless a volume is there that only the lost one could open.
+//! now; one that is missing is made, unless something is there that only the lost one could open.
 
 use std::collections::HashMap;
 
@@ -8,14 +8,14 @@ use serde_json::{Map, Value, json};
 
 use super::error::is_conflict;
 use super::{ATTEMPTS, Applier, ApplyError, Change, belonging_patch, post_params};
-use crate::build::{Recipe, SecretSpec};
+use crate::build::{Opens, Recipe, SecretSpec};
 use crate::children::{ChildKey, FIELD_MANAGER, Kind, RETAINED_ANNOTATION, Seen, seen};
 
 impl Applier<'_> {
     /// Makes a Secret, or makes sure whose it is.
     ///
     /// # Errors
-    /// See [`ApplyError`]. The volume that it opens must not be made after an error.
+    /// See [`ApplyError`]. What it opens must not be made after an error.
     pub async fn secret(&mut self, spec: &SecretSpec) -> Result<Change, ApplyError> {
         let key = ChildKey { kind: Kind::Secret, name: spec.name.clone() };
         if self.family.get(&key).is_some_and(|seen| self.belongs(seen, spec.keep) && !seen.deleting) {
@@ -71,17 +71,13 @@ impl Applier<'_> {
         }
     }
 
-    /// A new password for a volume that knows the old one would only look like a solution.
+    /// A new password for what knows the old one would only look like a solution.
     async fn refuse_to_hide_a_loss(&self, spec: &SecretSpec) -> Result<(), ApplyError> {
-        let Some(claim) = &spec.opens else { return Ok(()) };
-        let key = ChildKey { kind: Kind::PersistentVolumeClaim, name: claim.clone() };
-        let found = self
-            .api(Kind::PersistentVolumeClaim)
-            .get_opt(claim)
-            .await
-            .map_err(|error| ApplyError::from_kube(&key, error))?;
-        match found {
-            Some(_) => Err(ApplyError::CredentialsLost { secret: spec.name.clone(), claim: claim.clone() }),
+        let Some(opens) = &spec.opens else { return Ok(()) };
+        let key = opens.key();
+        let found = self.api(key.kind).get_opt(&key.name).await;
+        match found.map_err(|error| ApplyError::from_kube(&key, error))? {
+            Some(_) => Err(ApplyError::CredentialsLost { secret: spec.name.clone(), opens: opens.clone() }),
             None => Ok(()),
         }
     }
@@ -130,6 +126,17 @@ impl Applier<'_> {
             "immutable": spec.client.is_none(),
             "metadata": metadata, "data": values,
         })
+    }
+}
+
+impl Opens {
+    /// The object whose existence says that a password is in use.
+    #[must_use]
+    pub fn key(&self) -> ChildKey {
+        match self {
+            Self::Volume(claim) => ChildKey { kind: Kind::PersistentVolumeClaim, name: claim.clone() },
+            Self::Account(job) => ChildKey { kind: Kind::Job, name: job.clone() },
+        }
     }
 }
 

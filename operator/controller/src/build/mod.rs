@@ -28,7 +28,7 @@ mod testing;
 mod tests;
 
 pub(crate) use clients::SECRET_KEY as CLIENT_SECRET_KEY;
-pub use plan::{Part, Plan, Recipe, SecretSpec, Stage, Wanted};
+pub use plan::{Opens, Part, Plan, Recipe, SecretSpec, Stage, Wanted};
 pub use secrets::first_admin_secret;
 
 use crate::validate::ValidatedPlatform;

@@ -91,14 +91,24 @@ pub struct SecretSpec {
     pub labels: BTreeMap<String, String>,
     /// Whether it outlives the platform.
     pub keep: bool,
-    /// The claim of the volume that nobody can open without it. When the claim exists and the Secret
-    /// doesn't, the credentials are lost, and making new ones would only hide that.
-    pub opens: Option<String>,
+    /// What can't be used without it. When that exists and the Secret doesn't, the credentials are lost,
+    /// and making new ones would only hide that.
+    pub opens: Option<Opens>,
     /// How each value is made.
     pub values: BTreeMap<String, Recipe>,
     /// The OAuth client whose secret it holds. identity's list of clients, which is one of the plan's
     /// objects, has the hash of it.
     pub client: Option<String>,
+}
+
+/// What a Secret opens, which so must not come into being before it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Opens {
+    /// A volume whose data knows the password: its claim.
+    Volume(String),
+    /// A server to which a Job has told the password: the Job of today's wish. Another wish is another
+    /// Job, which tells the server the new one.
+    Account(String),
 }
 
 /// How one value of a Secret is made.

@@ -9,7 +9,8 @@ use platform_components::{Name, ServerKind, Source, component, components, names
 
 use super::clients;
 use super::meta::{labels, platform_object, server_name};
-use super::plan::{Part, Recipe, SecretSpec};
+use super::plan::{Opens, Part, Recipe, SecretSpec};
+use super::provision;
 use crate::validate::{Address, ExternalAccounts, Server, ValidatedPlatform, usual_scheme};
 
 /// The generation of every credential: rotation comes with a later release.
@@ -30,9 +31,10 @@ pub(super) fn build(platform: &ValidatedPlatform) -> Vec<SecretSpec> {
             specs.push(administrator(platform, kind));
         }
     }
+    let job = provision::job_name(platform);
     for entry in components() {
         for &kind in &platform.components[&entry.name].servers {
-            specs.extend(account(platform, entry.name, kind));
+            specs.extend(account(platform, entry.name, kind, job.as_deref()));
         }
         if entry.extra_settings.iter().any(|setting| setting.source == Source::KeyringFile) {
             specs.push(keyring(platform, entry.name));
@@ -70,10 +72,10 @@ pub fn first_admin_secret(platform: &ValidatedPlatform) -> String {
     platform_object(platform, "first-admin")
 }
 
-/// The claim of a managed server's volume: `<template>-<StatefulSet>-<ordinal>`.
-fn claim_of(platform: &ValidatedPlatform, kind: ServerKind) -> Option<String> {
+/// The volume of a managed server: its claim is `<template>-<StatefulSet>-<ordinal>`.
+fn volume_of(platform: &ValidatedPlatform, kind: ServerKind) -> Option<Opens> {
     matches!(platform.servers.get(&kind), Some(Server::Managed(_)))
-        .then(|| format!("data-{}-0", server_name(platform, kind)))
+        .then(|| Opens::Volume(format!("data-{}-0", server_name(platform, kind))))
 }
 
 fn spec(platform: &ValidatedPlatform, part: Part, name: String, values: &[(&str, Recipe)]) -> SecretSpec {
@@ -116,13 +118,18 @@ fn administrator(platform: &ValidatedPlatform, kind: ServerKind) -> SecretSpec {
         ServerKind::Postgres | ServerKind::MongoDb | ServerKind::SqlServer => {}
     }
     SecretSpec {
-        opens: claim_of(platform, kind),
+        opens: volume_of(platform, kind),
         ..spec(platform, Part::Server(kind), admin_secret(platform, kind), &values)
     }
 }
 
 /// A component's account on a server, unless it is finished.
-fn account(platform: &ValidatedPlatform, name: Name, kind: ServerKind) -> Option<SecretSpec> {
+fn account(
+    platform: &ValidatedPlatform,
+    name: Name,
+    kind: ServerKind,
+    provisioned_by: Option<&str>,
+) -> Option<SecretSpec> {
     let database = names::database_name(&platform.namespace, &platform.name, name);
     let (address, with_account) = match platform.servers.get(&kind)? {
         Server::Managed(_) => (managed_address(platform, kind), true),
@@ -139,7 +146,10 @@ fn account(platform: &ValidatedPlatform, name: Name, kind: ServerKind) -> Option
         values.push(("password", Recipe::RandomHex(PASSWORD_BYTES)));
     }
     let secret = names::account_secret(&platform.name, name, kind, GENERATION);
-    Some(spec(platform, Part::Component(name), secret, &values))
+    Some(SecretSpec {
+        opens: provisioned_by.filter(|_| with_account).map(|job| Opens::Account(job.to_owned())),
+        ..spec(platform, Part::Component(name), secret, &values)
+    })
 }
 
 fn managed_address(platform: &ValidatedPlatform, kind: ServerKind) -> Address {
@@ -185,7 +195,7 @@ fn keyring(platform: &ValidatedPlatform, name: Name) -> SecretSpec {
     ];
     let database = component(name).servers.first().map(|server| server.kind);
     SecretSpec {
-        opens: database.and_then(|kind| claim_of(platform, kind)),
+        opens: database.and_then(|kind| volume_of(platform, kind)),
         ..spec(platform, Part::Component(name), keyring_secret(platform, name), &values)
     }
 }
@@ -214,7 +224,11 @@ mod tests {
         let lines: Vec<String> = build(&testing::small())
             .iter()
             .flat_map(|spec| {
-                let opens = spec.opens.as_deref().unwrap_or("nothing");
+                let opens = match &spec.opens {
+                    None => "nothing".to_owned(),
+                    Some(Opens::Volume(claim)) => claim.clone(),
+                    Some(Opens::Account(_)) => "what the Job has told a server".to_owned(),
+                };
                 let head = format!("{} (keep: {}, opens {opens})", spec.name, spec.keep);
                 let values = spec.values.iter().map(|(key, recipe)| format!("  {key}: {recipe:?}"));
                 [head].into_iter().chain(values).collect::<Vec<_>>()

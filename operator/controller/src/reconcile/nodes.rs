@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::apply::{ApplyError, Owner, complete};
 use crate::build::Plan;
-use crate::children::Kind;
+use crate::children::{ChildKey, Kind};
 use crate::graph::Node;
 use crate::status::Failure;
 
@@ -23,18 +23,20 @@ pub(super) fn nodes(owner: &Owner, plan: &Plan, failures: &mut Vec<Failure>) -> 
     nodes
 }
 
-/// The claims that come into being with an object: itself, or those of a StatefulSet's first pods.
-pub(super) fn claims(node: &Node) -> Vec<String> {
+/// What comes into being with an object and may be opened by a Secret: itself, or the claims of a
+/// StatefulSet's first pods.
+pub(super) fn opened(node: &Node) -> Vec<ChildKey> {
     let (key, object) = (&node.complete.key, &node.complete.object);
+    let claim = |name: String| ChildKey { kind: Kind::PersistentVolumeClaim, name };
     match key.kind {
-        Kind::PersistentVolumeClaim => vec![key.name.clone()],
+        Kind::PersistentVolumeClaim | Kind::Job => vec![key.clone()],
         Kind::StatefulSet => object
             .pointer("/spec/volumeClaimTemplates")
             .and_then(Value::as_array)
             .into_iter()
             .flatten()
             .filter_map(|template| template.pointer("/metadata/name").and_then(Value::as_str))
-            .map(|template| format!("{template}-{}-0", key.name))
+            .map(|template| claim(format!("{template}-{}-0", key.name)))
             .collect(),
         _ => Vec::new(),
     }

@@ -152,3 +152,28 @@ async fn a_volume_without_its_secret_never_gets_a_new_password() {
     namespace.condition("CredentialsCurrent", "False", "CredentialsLost").await;
     assert!(!namespace.names("v1", "Secret").await.contains(&"demo-postgres-admin-v1".to_owned()));
 }
+
+#[tokio::test]
+async fn an_account_that_a_server_knows_never_gets_a_new_password() {
+    let namespace = Namespace::new().await;
+    let _kubelet = Kubelet::start(&namespace);
+    let _operator = namespace.operator().await;
+    namespace.platform(json!({})).await;
+    namespace.condition("Ready", "True", "AllComponentsReady").await;
+    let account = "demo-order-postgres-v1".to_owned();
+    namespace.delete("v1", "Secret", &account).await;
+    let message = namespace.condition("CredentialsCurrent", "False", "CredentialsLost").await;
+    assert!(message.contains(&account), "{message}");
+    assert!(!namespace.names("v1", "Secret").await.contains(&account));
+
+    // A Job that runs again tells the server the new one.
+    let jobs = namespace.names("batch/v1", "Job").await;
+    let job = jobs.iter().find(|name| message.contains(*name)).unwrap();
+    namespace.delete("batch/v1", "Job", job).await;
+    namespace.condition("CredentialsCurrent", "True", "Current").await;
+    assert!(namespace.names("v1", "Secret").await.contains(&account));
+    eventually("the Job is made again", || async {
+        namespace.names("batch/v1", "Job").await.contains(job).then_some(())
+    })
+    .await;
+}
