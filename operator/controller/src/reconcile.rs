@@ -350,7 +350,16 @@ impl Pass<'_> {
             }
             match applier.object(&node.complete).await {
                 Ok(change) => done.note(key.clone(), change),
-                Err(error) => failures.push(Failure { part: node.part, error }),
+                Err(error) => {
+                    failures.push(Failure { part: node.part, error });
+                    continue;
+                }
+            }
+            if key.kind == Kind::StatefulSet {
+                match applier.claims(&node.complete).await {
+                    Ok(changes) => changes.into_iter().for_each(|(claim, change)| done.note(claim, change)),
+                    Err(error) => failures.push(Failure { part: node.part, error }),
+                }
             }
         }
         let secrets =

@@ -1,8 +1,6 @@
 //! From the objects of a plan to the nodes of the graph.
 
-use serde_json::Value;
-
-use crate::apply::{ApplyError, Owner, complete};
+use crate::apply::{ApplyError, Owner, claims_of, complete};
 use crate::build::Plan;
 use crate::children::{ChildKey, Kind};
 use crate::graph::Node;
@@ -26,18 +24,10 @@ pub(super) fn nodes(owner: &Owner, plan: &Plan, failures: &mut Vec<Failure>) -> 
 /// What comes into being with an object and may be opened by a Secret: itself, or the claims of a
 /// StatefulSet's first pods.
 pub(super) fn opened(node: &Node) -> Vec<ChildKey> {
-    let (key, object) = (&node.complete.key, &node.complete.object);
-    let claim = |name: String| ChildKey { kind: Kind::PersistentVolumeClaim, name };
+    let key = &node.complete.key;
     match key.kind {
         Kind::PersistentVolumeClaim | Kind::Job => vec![key.clone()],
-        Kind::StatefulSet => object
-            .pointer("/spec/volumeClaimTemplates")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(|template| template.pointer("/metadata/name").and_then(Value::as_str))
-            .map(|template| claim(format!("{template}-{}-0", key.name)))
-            .collect(),
+        Kind::StatefulSet => claims_of(&node.complete),
         _ => Vec::new(),
     }
 }
