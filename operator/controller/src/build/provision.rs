@@ -68,7 +68,11 @@ fn wish(platform: &ValidatedPlatform) -> Option<Wish> {
     // See config_map::routes on why this can't fail.
     let text = serde_json::to_string_pretty(&document).unwrap_or_default();
     let image = image(platform);
-    let name = format!("{}-{}", account_name(platform), short_hash(&format!("{image}\n{text}")));
+    // The plan names files; which Secrets are behind them decides too whether it has been carried out.
+    let mut secrets: Vec<String> = accounts.iter().map(|account| secret_of(platform, account)).collect();
+    secrets.extend(administrators.values().cloned());
+    let wish = format!("{image}\n{text}\n{}", secrets.join("\n"));
+    let name = format!("{}-{}", account_name(platform), short_hash(&wish));
     Some(Wish { image, config: ConfigFile::new(name, PLAN_KEY, text), administrators, accounts })
 }
 
@@ -97,6 +101,10 @@ fn admin_folder(kind: ServerKind) -> String {
     format!("{SECRETS}/admin/{kind}")
 }
 
+fn secret_of(platform: &ValidatedPlatform, account: &Account) -> String {
+    secrets::account_secret(platform, account.component, account.server)
+}
+
 /// An account's password below [`ACCOUNTS`].
 fn password_file(account: &Account) -> String {
     format!("{}-{}/password", account.component, account.server)
@@ -112,7 +120,7 @@ fn template(
     let passwords: Vec<SecretFile> = accounts
         .iter()
         .map(|account| SecretFile {
-            secret: secrets::account_secret(platform, account.component, account.server),
+            secret: secret_of(platform, account),
             key: "password",
             path: password_file(account),
         })

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use platform_components::{Name, ServerKind, Source, component, components, names};
 
 use super::clients;
-use super::meta::{labels, platform_object, server_name};
+use super::meta::{labels, platform_object, server_name, short_hash};
 use super::plan::{Opens, Part, Recipe, SecretSpec};
 use super::provision;
 use crate::validate::{Address, ExternalAccounts, Server, ValidatedPlatform, usual_scheme};
@@ -51,14 +51,20 @@ pub(super) fn admin_secret(platform: &ValidatedPlatform, kind: ServerKind) -> St
 }
 
 /// The Secret with a component's account: ours, or the finished one of the spec.
+///
+/// Ours holds the server's address too and is never changed. So where an address can change, which is on
+/// external servers, the name carries its hash: another address is another Secret, another provisioning
+/// Job, and pods that read it (OPERATOR rule 5).
 pub(super) fn account_secret(platform: &ValidatedPlatform, name: Name, kind: ServerKind) -> String {
-    if let Some(Server::External(server)) = platform.servers.get(&kind)
-        && let ExternalAccounts::Finished(secrets) = &server.accounts
-        && let Some(secret) = secrets.get(&name)
-    {
-        return secret.clone();
+    let usual = names::account_secret(&platform.name, name, kind, GENERATION);
+    let Some(Server::External(server)) = platform.servers.get(&kind) else { return usual };
+    match &server.accounts {
+        ExternalAccounts::Finished(secrets) => secrets.get(&name).cloned().unwrap_or(usual),
+        ExternalAccounts::Provisioned { address, .. } | ExternalAccounts::Open(address) => {
+            let Address { scheme, hosts, parameters, .. } = address;
+            format!("{usual}-{}", short_hash(&format!("{scheme}://{hosts}/?{parameters}")))
+        }
     }
-    names::account_secret(&platform.name, name, kind, GENERATION)
 }
 
 /// The Secret with identity's keyring.
@@ -145,7 +151,7 @@ fn account(
         values.push(("username", Recipe::Literal(names::login(&database, GENERATION))));
         values.push(("password", Recipe::RandomHex(PASSWORD_BYTES)));
     }
-    let secret = names::account_secret(&platform.name, name, kind, GENERATION);
+    let secret = account_secret(platform, name, kind);
     Some(SecretSpec {
         opens: provisioned_by.filter(|_| with_account).map(|job| Opens::Account(job.to_owned())),
         ..spec(platform, Part::Component(name), secret, &values)
@@ -256,8 +262,24 @@ mod tests {
     #[test]
     fn a_url_keeps_the_scheme_and_the_parameters_of_an_external_server() {
         let specs = build(&testing::full());
-        let spec = specs.iter().find(|spec| spec.name == "school-basket-redis-v1").unwrap();
+        let spec = specs.iter().find(|spec| spec.name.starts_with("school-basket-redis-v1-")).unwrap();
         let expected = "rediss://{{username}}:{{password}}@redis.db:6379/0?protocol=resp3";
         assert_eq!(spec.values["uri"], Recipe::Template(expected.to_owned()));
+    }
+
+    #[test]
+    fn another_address_of_an_external_server_is_another_account_another_job_and_another_pod() {
+        let before = testing::full();
+        let mut after = before.clone();
+        let Some(Server::External(server)) = after.servers.get_mut(&ServerKind::Redis) else { panic!() };
+        let ExternalAccounts::Provisioned { address, .. } = &mut server.accounts else { panic!() };
+        address.hosts = "redis.elsewhere".to_owned();
+        assert_ne!(provision::job_name(&before), provision::job_name(&after));
+        let names = |platform| build(platform).into_iter().map(|spec| spec.name).collect::<Vec<_>>();
+        let changed: Vec<(String, String)> =
+            names(&before).into_iter().zip(names(&after)).filter(|(before, after)| before != after).collect();
+        assert_eq!(changed.len(), 3, "basket, gateway and web: {changed:?}");
+        let mounted = testing::mounted_secrets(&crate::build::build(&after));
+        assert!(changed.iter().all(|(old, new)| mounted.contains(new) && !mounted.contains(old)));
     }
 }
