@@ -73,3 +73,18 @@ account web redis
 # base64url without padding, as identity reads it.
 key=$(head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=')
 printf '{"current":"k1","keys":{"k1":"%s"}}\n' "$key" | once identity/keyring.json
+
+# The first administrator, who is made when identity starts the first time.
+printf '{"email":"admin@localhost","password":"%s"}\n' "$(random)" | once identity/first-admin.json
+
+# A secret for each component that is an OAuth client, and its hash in identity's
+# list. The list is made anew each time, from compose/clients.json, which that test
+# writes too: it follows the port, and identity reads it again while it runs.
+list=$(sed "s/@PORT@/${PORT:-8080}/g" compose/clients.json)
+while read -r client; do
+    printf %s "$(random)" | once "$client/client-secret"
+    hash=$(printf %s "$(<"$out/$client/client-secret")" | sha256sum | cut -c1-64)
+    list=${list//"@$client@"/$hash}
+done < <(sed -n 's/.*"@\([a-z]*\)@".*/\1/p' compose/clients.json)
+printf '%s\n' "$list" >"$out/identity/clients.json.new"
+mv "$out/identity/clients.json.new" "$out/identity/clients.json"

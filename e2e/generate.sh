@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Writes the generated files anew: the CRD and the chart's copy of it, OpenAPI documents, the catalogue of events,
-# Compose's plan and routes. Snapshots of the tests and the golden pod templates of a release are not touched.
+# Compose's plan, routes and clients. Snapshots of the tests and the golden pod templates of a release are not touched.
 # Look at the difference before you commit it.
 set -euo pipefail
 cd "$(dirname "$0")/.."

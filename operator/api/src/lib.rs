@@ -11,6 +11,7 @@
 
 mod crd;
 mod exposure;
+mod identity;
 mod rules;
 mod servers;
 mod services;
@@ -21,15 +22,18 @@ pub use crd::{CRD_VERSION_ANNOTATION, crd};
 pub use exposure::{
     ExposeSpec, IngressSpec, LabelsSpec, NetworkPolicySpec, NodePortSpec, PeerSpec, TlsMode, TlsSpec,
 };
+pub use identity::{
+    ClientGrant, ClientSpec, ClientType, FirstAdminSpec, IdentitySpec, MailSpec, SignUp, SmtpSpec, SmtpTls,
+};
 pub use servers::{
     EgressSpec, ExternalServerSpec, ManagedServerSpec, Provisioning, ServerSpec, ServersSpec, SqlServerSpec,
     StorageSpec,
 };
 pub use services::{Engine, EnvVarSpec, ResourcesSpec, ServiceSpec, ServicesSpec};
 pub use spec::{
-    AccessMode, CoursePlatform, CoursePlatformSpec, DeletionPolicy, FirstAdminSpec, IdentitySpec, ImageSpec,
-    LogLevel, PhotosSpec, Plan, PullPolicy, SchedulingSpec, TelemetrySpec, TolerationEffect,
-    TolerationOperator, TolerationSpec, VolumeSpec,
+    AccessMode, CoursePlatform, CoursePlatformSpec, DeletionPolicy, ImageSpec, LogLevel, PhotosSpec, Plan,
+    PullPolicy, SchedulingSpec, TelemetrySpec, TolerationEffect, TolerationOperator, TolerationSpec,
+    VolumeSpec,
 };
 pub use status::{
     ComponentState, ComponentStatus, Condition, CoursePlatformStatus, Problem, ServerMode, ServerState,

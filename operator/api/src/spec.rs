@@ -7,7 +7,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::rules::{unchanged, volume_unchanged};
-use crate::{CoursePlatformStatus, ExposeSpec, NetworkPolicySpec, ServersSpec, ServicesSpec, TlsSpec};
+use crate::{
+    CoursePlatformStatus, ExposeSpec, IdentitySpec, MailSpec, NetworkPolicySpec, ServersSpec, ServicesSpec,
+    TlsSpec,
+};
 
 /// What the platform should be. Only `host` is required.
 // Rules that compare with the old object stand here and not beside their fields: a field's own rule
@@ -180,9 +183,13 @@ pub struct CoursePlatformSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub telemetry: Option<TelemetrySpec>,
 
-    /// Accounts.
+    /// Accounts, and the OAuth clients that people sign in to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identity: Option<IdentitySpec>,
+
+    /// How people are written to: confirmations of addresses, new passwords.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mail: Option<MailSpec>,
 }
 
 /// A size.
@@ -380,23 +387,4 @@ impl LogLevel {
             Self::Trace => "trace",
         }
     }
-}
-
-/// Accounts.
-#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct IdentitySpec {
-    /// The first administrator.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub first_admin: Option<FirstAdminSpec>,
-}
-
-/// The first administrator. The password is generated once; status.adminSecret names its Secret.
-#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct FirstAdminSpec {
-    /// The e-mail address to sign in with. admin@ and the host when absent.
-    #[schemars(length(min = 3, max = 254), regex(pattern = r"^[^@\s]+@[^@\s]+$"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub email: Option<String>,
 }

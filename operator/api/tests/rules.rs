@@ -139,7 +139,7 @@ async fn every_field_of_the_documentation_is_known() {
             "gateway": {"replicas": 2},
             "identity": {"engine": "sqlServer"},
             "order": {"engine": "postgres", "resources": {}, "image": null,
-                      "env": [{"name": "INSECURE_DEV_WRITES", "value": "true"}]}
+                      "env": [{"name": "LOG_LEVEL", "value": "debug"}]}
         },
         "scheduling": {"nodeSelector": {"a": "b"}, "tolerations": [{"operator": "Exists"}],
                        "priorityClassName": null, "spread": true},
@@ -148,7 +148,15 @@ async fn every_field_of_the_documentation_is_known() {
         "tls": {"mode": "Upstream"},
         "networkPolicy": {"enabled": true, "metricsFrom": [{"podSelector": {"matchLabels": {"a": "b"}}}]},
         "telemetry": {"otlpEndpoint": null, "logLevel": "info"},
-        "identity": {"firstAdmin": {"email": "admin@example.com"}}
+        "identity": {
+            "signUp": "Open", "passwordGrant": false,
+            "firstAdmin": {"email": "admin@example.com", "passwordSecretRef": null},
+            "clients": [{"id": "mobile", "name": "Our app", "type": "public", "redirectUris": ["app://cb"],
+                         "postLogoutRedirectUris": [], "grants": ["authorization_code", "refresh_token"],
+                         "scopes": ["openid", "order.read"], "firstParty": false}]
+        },
+        "mail": {"smtp": {"host": "smtp.example.com", "port": 587, "tls": "StartTLS",
+                          "from": "shop@example.com", "secretRef": "smtp"}}
     }))
     .await;
 }
@@ -254,6 +262,66 @@ async fn an_engine_is_chosen_where_there_is_a_choice_and_a_server() {
     let server =
         json!({"sqlServer": {"external": {"provisioning": "None", "serviceSecrets": {"order": "s"}}}});
     accepts(json!({"services": {"order": {"engine": "sqlServer"}}, "servers": server})).await;
+}
+
+#[tokio::test]
+async fn a_client_of_oauth_has_what_its_grants_need() {
+    let clients = |clients: Value| json!({"identity": {"clients": clients}});
+    let client = |change: Value| {
+        let mut client = json!({"id": "app", "type": "public", "grants": ["authorization_code"],
+            "redirectUris": ["app://cb"], "scopes": ["openid"]});
+        client.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        client
+    };
+    for uri in
+        ["https://a.example/cb", "http://127.0.0.1:9/cb", "http://[::1]/cb", "http://localhost", "a.b:/cb"]
+    {
+        accepts(clients(json!([client(json!({"redirectUris": [uri]}))]))).await;
+    }
+    let robot = json!({"id": "r", "type": "confidential", "grants": ["client_credentials"]});
+    accepts(clients(json!([client(json!({})), robot]))).await;
+    for (change, because) in [
+        (json!({"id": "App"}), "clients[0].id"),
+        (json!({"id": "app-"}), "clients[0].id"),
+        (json!({"id": "order"}), "names of components"),
+        (json!({"id": "abcdefab-0000-4000-8000-000000000000"}), "taken for a user"),
+        (json!({"type": "secret"}), "Unsupported value"),
+        (json!({"grants": []}), "clients[0].grants"),
+        (json!({"grants": ["implicit"]}), "Unsupported value"),
+        (json!({"grants": ["authorization_code", "authorization_code"]}), "Duplicate value"),
+        (json!({"grants": ["authorization_code", "client_credentials"]}), "can't keep a secret"),
+        (json!({"grants": ["refresh_token"], "redirectUris": []}), "needs authorization_code or password"),
+        (json!({"grants": ["password"]}), "need each other"),
+        (json!({"redirectUris": []}), "need each other"),
+        (json!({"redirectUris": ["http://a.example/cb"]}), "http is only for localhost"),
+        (json!({"redirectUris": ["http://localhost.a.example/cb"]}), "http is only for localhost"),
+        (json!({"redirectUris": ["https://*.a.example/cb"]}), "redirectUris[0]"),
+        (json!({"redirectUris": ["https://a.example/cb#x"]}), "redirectUris[0]"),
+        (json!({"redirectUris": ["a.example/cb"]}), "redirectUris[0]"),
+        (json!({"postLogoutRedirectUris": ["http://a.example/"]}), "http is only for localhost"),
+        (json!({"scopes": ["open id"]}), "scopes[0]"),
+        (json!({"secret": "x"}), "unknown field"),
+    ] {
+        rejects(clients(json!([client(change)])), because).await;
+    }
+    rejects(clients(json!([client(json!({})), client(json!({}))])), "Duplicate value").await;
+    let many: Vec<Value> = (0..33).map(|n| client(json!({"id": format!("c{n}")}))).collect();
+    rejects(clients(json!(many)), "must have at most 32 items").await;
+}
+
+#[tokio::test]
+async fn a_mail_server_gets_no_password_in_the_clear() {
+    let smtp = |change: Value| {
+        let mut smtp = json!({"host": "smtp.example.com", "from": "shop@example.com"});
+        smtp.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        json!({"mail": {"smtp": smtp}})
+    };
+    accepts(smtp(json!({}))).await;
+    accepts(smtp(json!({"tls": "None", "port": 25}))).await;
+    rejects(smtp(json!({"tls": "None", "secretRef": "s"})), "in the clear").await;
+    rejects(smtp(json!({"host": "smtp.example.com:25"})), "smtp.host").await;
+    rejects(smtp(json!({"port": 0})), "smtp.port").await;
+    rejects(smtp(json!({"from": "nobody"})), "smtp.from").await;
 }
 
 #[tokio::test]

@@ -27,6 +27,35 @@ pub enum Source {
     RoutesFile,
     /// The file with the keys that encrypt identity's signing keys.
     KeyringFile,
+    /// Where identity shows the keys that tokens are checked with, by its internal address.
+    JwksUri,
+    /// Where identity gives tokens, by its internal address.
+    TokenUrl,
+    /// The file with the secret by which the component proves who it is when it gets a token, and
+    /// nothing else in it. Its `client_id` is its name.
+    ClientSecretFile,
+    /// The file with every client and scope, which identity reads again while it runs.
+    ClientsFile,
+    /// The file with the first administrator's e-mail address and password, as JSON.
+    FirstAdminFile,
+    /// Whether people may make accounts for themselves: `open` or `closed`.
+    SignUp,
+    /// Whether clients that ask for the password grant have it: `true` or `false`.
+    PasswordGrant,
+    /// The host of the mail server; not set when there is none, and mails then go to [`Self::MailFolder`].
+    SmtpHost,
+    /// Its port.
+    SmtpPort,
+    /// How its connection is protected: `starttls`, `tls` or `none`.
+    SmtpTls,
+    /// Whom mails come from.
+    SmtpFrom,
+    /// The file with the user's name there; not set when it asks for none.
+    SmtpUsernameFile,
+    /// The file with that user's password.
+    SmtpPasswordFile,
+    /// The folder that mails go to when there is no mail server.
+    MailFolder,
     /// Where traces go (OTLP over HTTP); not set when they go nowhere.
     OtlpEndpoint,
     /// How much is logged.
@@ -73,6 +102,22 @@ const fn peer_key(name: Name) -> &'static str {
     }
 }
 
+/// Settings of identity alone, which follow from no other field of its entry.
+pub(crate) const IDENTITY: &[Setting] = &[
+    Setting { key: "KEYRING_FILE", source: Source::KeyringFile },
+    Setting { key: "CLIENTS_FILE", source: Source::ClientsFile },
+    Setting { key: "FIRST_ADMIN_FILE", source: Source::FirstAdminFile },
+    Setting { key: "SIGN_UP", source: Source::SignUp },
+    Setting { key: "PASSWORD_GRANT", source: Source::PasswordGrant },
+    Setting { key: "SMTP_HOST", source: Source::SmtpHost },
+    Setting { key: "SMTP_PORT", source: Source::SmtpPort },
+    Setting { key: "SMTP_TLS", source: Source::SmtpTls },
+    Setting { key: "SMTP_FROM", source: Source::SmtpFrom },
+    Setting { key: "SMTP_USERNAME_FILE", source: Source::SmtpUsernameFile },
+    Setting { key: "SMTP_PASSWORD_FILE", source: Source::SmtpPasswordFile },
+    Setting { key: "MAIL_DIR", source: Source::MailFolder },
+];
+
 /// Everything that follows from an entry of the table, in a fixed order.
 pub(crate) fn of(component: &Component) -> Vec<Setting> {
     let mut settings = COMMON.to_vec();
@@ -87,6 +132,13 @@ pub(crate) fn of(component: &Component) -> Vec<Setting> {
     }
     if component.has_engine_choice() {
         settings.push(Setting { key: "DATABASE_ENGINE", source: Source::DatabaseEngine });
+    }
+    if component.checks_tokens() {
+        settings.push(Setting { key: "JWKS_URI", source: Source::JwksUri });
+    }
+    if component.is_client() {
+        settings.push(Setting { key: "TOKEN_URL", source: Source::TokenUrl });
+        settings.push(Setting { key: "CLIENT_SECRET_FILE", source: Source::ClientSecretFile });
     }
     if component.volume {
         settings.push(Setting { key: "PHOTOS_DIR", source: Source::PhotosFolder });

@@ -2,7 +2,7 @@
 
 use crate::ServerKind::{MongoDb, Postgres, RabbitMq, Redis, SqlServer};
 use crate::routes::{Priority, PublicRoute, READ, READ_WRITE};
-use crate::settings::{Setting, Source};
+use crate::settings::{self, Setting, Source};
 use crate::{Component, Edge, Name, Queue, ServerUse};
 
 /// A store: not ready without it.
@@ -44,7 +44,7 @@ static COMPONENTS: [Component; 9] = [
                 .priority(Priority::High),
             PublicRoute::as_is("/.well-known/oauth-authorization-server/identity", READ),
         ],
-        extra_settings: &[Setting { key: "KEYRING_FILE", source: Source::KeyringFile }],
+        extra_settings: settings::IDENTITY,
     },
     Component {
         name: Name::Catalog,

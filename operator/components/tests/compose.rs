@@ -1,4 +1,4 @@
-//! `compose.yaml` and the files beside it say what the table says. Two of them are written by this test
+//! `compose.yaml` and the files beside it say what the table says. Three of them are written by this test
 //! (`UPDATE=1 cargo test -p platform-components --test compose`); Docker itself is not asked anything.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test's helpers fail the test")]
 
@@ -8,7 +8,8 @@ use std::process::Command;
 
 use platform_components::provision::{Account, accounts, plan};
 use platform_components::{
-    ADMIN_PORT, ADMIN_PROGRAM, API_PORT, Component, Name, ServerKind, Source, components, names, routes_file,
+    ADMIN_PORT, ADMIN_PROGRAM, API_PORT, ClientsFile, Component, Name, ServerKind, Source, clients_file,
+    components, names, routes_file, secret_sha256,
 };
 use serde_norway::Value;
 
@@ -69,6 +70,17 @@ fn the_gateways_routes_are_the_tables() {
     assert_generated("routes.yaml", &format!("{head}{}", serde_norway::to_string(&routes).unwrap()));
 }
 
+/// The list of clients, in which compose/secrets.sh puts the port and the hashes of secrets.
+fn clients(port: &str, hash: impl Fn(&str) -> String) -> ClientsFile {
+    clients_file(&format!("http://localhost:{port}"), |id| vec![hash(id)], [])
+}
+
+#[test]
+fn the_clients_are_the_tables() {
+    let file = clients("@PORT@", |id| format!("@{id}@"));
+    assert_generated("clients.json", &(serde_json::to_string_pretty(&file).unwrap() + "\n"));
+}
+
 #[test]
 fn every_component_is_there_from_our_image() {
     let compose = compose();
@@ -97,6 +109,11 @@ fn value(component: &Component, source: Source) -> Option<String> {
         Source::PhotosFolder => "/photos".to_owned(),
         Source::RoutesFile => "/config/routes.yaml".to_owned(),
         Source::KeyringFile => "/secrets/keyring.json".to_owned(),
+        Source::JwksUri => format!("http://identity:{API_PORT}/identity/jwks"),
+        Source::TokenUrl => format!("http://identity:{API_PORT}/identity/token"),
+        Source::ClientSecretFile => "/secrets/client-secret".to_owned(),
+        Source::ClientsFile => "/secrets/clients.json".to_owned(),
+        Source::FirstAdminFile => "/secrets/first-admin.json".to_owned(),
         _ => return None,
     })
 }
@@ -109,16 +126,15 @@ fn a_component_is_told_exactly_the_settings_of_the_table() {
         let environment = service["environment"].as_mapping().unwrap();
         let mut told: BTreeSet<&str> = environment.keys().map(|key| key.as_str().unwrap()).collect();
         for setting in component.settings() {
-            if setting.source == Source::OtlpEndpoint {
-                continue; // not set where traces go nowhere
+            // Not set where traces and mails go nowhere.
+            if setting.source == Source::OtlpEndpoint || setting.key.starts_with("SMTP_") {
+                continue;
             }
             assert!(told.remove(setting.key), "{} lacks {}", component.name, setting.key);
             if let Some(value) = value(component, setting.source) {
                 assert_eq!(environment[setting.key].as_str(), Some(&*value), "{}", component.name);
             }
         }
-        // Every component may be told this one, until identity issues tokens.
-        told.remove("INSECURE_DEV_WRITES");
         assert!(told.is_empty(), "{} is told {told:?} as well", component.name);
     }
 }
@@ -198,9 +214,11 @@ fn the_secrets_are_those_of_the_table_and_stay_what_they_are() {
     let folder = tempfile::tempdir().unwrap();
     let script = folder.path().join("compose/secrets.sh");
     std::fs::create_dir(folder.path().join("compose")).unwrap();
-    std::fs::copy(root().join("compose/secrets.sh"), &script).unwrap();
+    for file in ["secrets.sh", "clients.json"] {
+        std::fs::copy(root().join("compose").join(file), folder.path().join("compose").join(file)).unwrap();
+    }
     let run = || {
-        let output = Command::new("bash").arg(&script).output().unwrap();
+        let output = Command::new("bash").arg(&script).env_remove("PORT").output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     };
     run();
@@ -239,7 +257,17 @@ fn the_secrets_are_those_of_the_table_and_stay_what_they_are() {
         assert_eq!(read(format!("{server}/host")), server.as_str());
     }
     assert!(read(format!("{}/keyring.json", Name::Identity)).starts_with(r#"{"current":"k1""#));
+    let admin: serde_json::Value = serde_json::from_str(&read("identity/first-admin.json".into())).unwrap();
+    assert_eq!(
+        (admin["email"].as_str(), admin["password"].as_str().map(str::len)),
+        (Some("admin@localhost"), Some(64))
+    );
+    let list = || -> ClientsFile { serde_json::from_str(&read("identity/clients.json".into())).unwrap() };
+    let wanted = clients("8080", |id| secret_sha256(&read(format!("{id}/client-secret"))));
+    wanted.check().unwrap();
+    assert_eq!(list(), wanted);
 
     run();
     assert!(first == urls(), "a second run changes passwords that volumes know");
+    assert_eq!(list(), wanted, "a second run changes the secrets of clients");
 }

@@ -7,8 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use courseplatform_api::{CoursePlatform, ExternalServerSpec, ServersSpec};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Secret;
+use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
-use platform_components::{Name, names};
+use platform_components::{MAX_SECRETS, Name, names, secret_sha256};
+
+use crate::build::CLIENT_SECRET_KEY;
+use crate::labels;
 
 /// What the spec's references lead to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,6 +21,8 @@ pub struct Dereferenced {
     pub secrets: BTreeMap<String, Option<SecretFacts>>,
     /// The version that the Deployments run; read only when the status doesn't tell.
     pub live_version: Option<String>,
+    /// By OAuth client, the hashes of the secrets in its Secret; only of Secrets that are the platform's.
+    pub client_secrets: BTreeMap<String, Vec<String>>,
 }
 
 /// What is needed of a Secret to check it and to connect, without the secrets in it.
@@ -56,7 +62,8 @@ pub struct UriFacts {
 pub async fn dereference(client: &Client, platform: &CoursePlatform) -> Result<Dereferenced, kube::Error> {
     let namespace = platform.namespace().unwrap_or_default();
     let secrets: Api<Secret> = Api::namespaced(client.clone(), &namespace);
-    let mut found = Dereferenced::default();
+    let mut found =
+        Dereferenced { client_secrets: client_secrets(client, platform).await?, ..Dereferenced::default() };
     for name in referenced_secrets(platform) {
         let facts = secrets.get_opt(&name).await?.map(|secret| facts_of(&secret));
         found.secrets.insert(name, facts);
@@ -67,14 +74,45 @@ pub async fn dereference(client: &Client, platform: &CoursePlatform) -> Result<D
         // The gateway is rolled out late, so what it runs has been decided for all.
         let gateway = names::object(&platform.name_any(), Name::Gateway);
         found.live_version = deployments.get_opt(&gateway).await?.and_then(|deployment| {
-            let ours = deployment
-                .owner_references()
-                .iter()
-                .any(|owner| Some(&owner.uid) == platform.metadata.uid.as_ref());
-            ours.then(|| deployment.labels().get("app.kubernetes.io/version").cloned()).flatten()
+            is_of(&deployment, platform)
+                .then(|| deployment.labels().get("app.kubernetes.io/version").cloned())
+                .flatten()
         });
     }
     Ok(found)
+}
+
+/// The hashes of the secrets of OAuth clients, by client.
+///
+/// Asked of the server and not of what the watches have told: identity lets clients in by these, and one
+/// that seemed to be missing for a moment would lose its tokens.
+///
+/// # Errors
+/// When the API server can't be asked.
+pub async fn client_secrets(
+    client: &Client,
+    platform: &CoursePlatform,
+) -> Result<BTreeMap<String, Vec<String>>, kube::Error> {
+    let secrets: Api<Secret> = Api::namespaced(client.clone(), &platform.namespace().unwrap_or_default());
+    let selector =
+        format!("{},{}={},{}", labels::selector(), labels::INSTANCE, platform.name_any(), labels::CLIENT);
+    let listed = secrets.list(&ListParams::default().labels(&selector)).await?;
+    Ok(listed.items.iter().filter(|secret| is_of(*secret, platform)).filter_map(client_hashes).collect())
+}
+
+/// A client's id and the hashes of its secrets: of `client_secret`, and of every other key that begins so,
+/// for while one takes the place of another. No secret lets nobody in.
+fn client_hashes(secret: &Secret) -> Option<(String, Vec<String>)> {
+    let id = secret.labels().get(labels::CLIENT)?;
+    let values = secret.data.iter().flatten().filter(|(key, _)| key.starts_with(CLIENT_SECRET_KEY));
+    let texts = values.filter_map(|(_, value)| std::str::from_utf8(&value.0).ok()).map(str::trim);
+    let hashes = texts.filter(|text| !text.is_empty()).map(secret_sha256).take(MAX_SECRETS);
+    Some((id.clone(), hashes.collect()))
+}
+
+/// Whether an object is owned by this very platform.
+fn is_of(object: &impl ResourceExt, platform: &CoursePlatform) -> bool {
+    object.owner_references().iter().any(|owner| Some(&owner.uid) == platform.metadata.uid.as_ref())
 }
 
 /// The names of all Secrets that the spec refers to.
@@ -85,6 +123,10 @@ fn referenced_secrets(platform: &CoursePlatform) -> BTreeSet<String> {
         names.extend(external.secret_ref.clone());
         names.extend(external.service_secrets.values().cloned());
     }
+    let first_admin = spec.identity.as_ref().and_then(|identity| identity.first_admin.as_ref());
+    names.extend(first_admin.and_then(|admin| admin.password_secret_ref.clone()));
+    let smtp = spec.mail.as_ref().and_then(|mail| mail.smtp.as_ref());
+    names.extend(smtp.and_then(|smtp| smtp.secret_ref.clone()));
     names.extend(spec.image.iter().flat_map(|image| image.pull_secrets.iter().cloned()));
     names
 }
@@ -162,6 +204,8 @@ mod tests {
             "spec": {
                 "host": "a.example",
                 "image": {"pullSecrets": ["regcred"]},
+                "identity": {"firstAdmin": {"passwordSecretRef": "admin"}},
+                "mail": {"smtp": {"host": "mx", "from": "a@b.example", "secretRef": "smtp"}},
                 "servers": {
                     "mongodb": {"external": {"secretRef": "mongo"}},
                     "sqlServer": {"external": {"provisioning": "None", "serviceSecrets": {"order": "order-db"}}}
@@ -170,7 +214,7 @@ mod tests {
         }))
         .unwrap();
         let names: Vec<String> = referenced_secrets(&platform).into_iter().collect();
-        assert_eq!(names, ["mongo", "order-db", "regcred"]);
+        assert_eq!(names, ["admin", "mongo", "order-db", "regcred", "smtp"]);
     }
 
     #[test]
@@ -204,6 +248,21 @@ mod tests {
         assert_eq!(facts.parameters, "replicaSet=rs");
         assert_eq!(uri_facts("mongodb+srv://cluster.example").unwrap().hosts, "cluster.example");
         assert_eq!(uri_facts("redis://:p@[::1]:6379/0").unwrap().hosts, "[::1]:6379");
+    }
+
+    #[test]
+    fn a_client_is_known_by_the_hash_of_its_secret() {
+        let secret = |data: serde_json::Value| {
+            let metadata = json!({"name": "x", "labels": {labels::CLIENT: "web"}});
+            serde_json::from_value::<Secret>(json!({"metadata": metadata, "data": data})).unwrap()
+        };
+        let hashes = |data| client_hashes(&secret(data)).unwrap();
+        // FIPS 180-2, B.1
+        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad".to_owned();
+        assert_eq!(hashes(json!({"client_secret": "YWJj"})), ("web".to_owned(), vec![abc]));
+        assert_eq!(hashes(json!({"client_secret": "YWJj", "client_secret_before": "eHl6"})).1.len(), 2);
+        assert!(hashes(json!({"client_secret": "", "client_id": "YWJj"})).1.is_empty());
+        assert!(hashes(json!({})).1.is_empty());
     }
 
     #[test]

@@ -11,6 +11,9 @@ pub(crate) const COMPONENT: &str = "app.kubernetes.io/component";
 /// The release that an object is of.
 pub(crate) const VERSION: &str = "app.kubernetes.io/version";
 
+/// On the Secret of an OAuth client: the client's id. Such a Secret opens no data, so it may be deleted.
+pub(crate) const CLIENT: &str = "courseplatform.dev/oauth-client";
+
 /// On a platform: a new value makes failed Jobs start again.
 pub(crate) const RETRY_ANNOTATION: &str = "courseplatform.dev/retry";
 

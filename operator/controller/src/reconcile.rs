@@ -12,9 +12,9 @@ use kube::runtime::controller::Action;
 use kube::{Client, Resource, ResourceExt};
 
 use crate::apply::{Applier, ApplyError, Change, Memory, Orphan, Owner};
-use crate::build::{Part, Plan, build, first_admin_secret};
+use crate::build::{Opens, Part, Plan, build, first_admin_secret};
 use crate::children::{ChildKey, Children, Kind, PlatformKey};
-use crate::dereference::dereference;
+use crate::dereference::{client_secrets, dereference};
 use crate::events::{self, Announcer};
 use crate::graph::{Node, Progress};
 use crate::status::{self, Failure, Findings, Stamp};
@@ -24,7 +24,7 @@ use crate::{labels, metrics};
 mod nodes;
 mod publish;
 
-use nodes::{claims, nodes};
+use nodes::{nodes, opened};
 use publish::{Known, malformed};
 
 /// A pass that takes longer has lost its server; the next one starts from what is true then.
@@ -208,7 +208,7 @@ impl Pass<'_> {
         current.status = Some(before.clone());
         let found = dereference(&self.context.client, &current).await.map_err(Box::new)?;
         match validate(&current, &found, &self.context.defaults) {
-            Ok(valid) => self.bring_about(&valid, before).await,
+            Ok(valid) => self.bring_about(valid, before).await,
             Err(faults) => self.refuse(&faults, before).await,
         }
     }
@@ -229,19 +229,31 @@ impl Pass<'_> {
 
     async fn bring_about(
         &mut self,
-        valid: &ValidatedPlatform,
+        mut valid: ValidatedPlatform,
         before: CoursePlatformStatus,
     ) -> Result<Action, PassError> {
-        let before = self.pin_version(valid, before).await?;
-        let plan = build(valid);
+        let before = self.pin_version(&valid, before).await?;
+        let mut plan = build(&valid);
         let owner = self.owner();
         let mut failures = Vec::new();
+        let mut done = Done::default();
+        if !valid.paused {
+            self.secrets(&owner, &plan, &mut done, &mut failures).await;
+            if done.has_new_clients {
+                // identity's list is made of what lies in the clients' Secrets, so it is built when they
+                // are all there, and no client is missing from it even for a moment.
+                let found = client_secrets(&self.context.client, self.platform).await;
+                valid.client_secrets = found.map_err(Box::new)?;
+                plan = build(&valid);
+            }
+            // There by what the watches told, and gone by now: the next pass makes it anew.
+            done.misses_a_client |= done.clients.iter().any(|id| !valid.client_secrets.contains_key(id));
+        }
         let nodes = nodes(&owner, &plan, &mut failures);
-        let done = if valid.paused {
-            Done::default()
-        } else {
-            self.apply(&owner, &plan, &nodes, &mut failures).await
-        };
+        if !valid.paused {
+            self.apply(&owner, &plan, &nodes, &mut done, &mut failures).await;
+        }
+        let valid = &valid;
         let family = self.context.children.family(&owner.key);
         let progress = Progress::of(&nodes, &family, &self.state.memory);
         let admin_secret = first_admin_secret(valid);
@@ -293,49 +305,70 @@ impl Pass<'_> {
         Ok(pinned)
     }
 
-    /// Applies what the graph lets through, in the order of the plan: Secrets first, since everything
-    /// mounts them; then the objects as *build* ordered them. One that fails holds up nobody else.
+    /// Makes the Secrets that aren't there: first of all, since everything mounts them.
+    async fn secrets(&mut self, owner: &Owner, plan: &Plan, done: &mut Done, failures: &mut Vec<Failure>) {
+        let family = self.context.children.family(&owner.key);
+        let mut applier =
+            Applier { client: &self.context.client, owner, family: &family, memory: &mut self.state.memory };
+        for spec in &plan.secrets {
+            match applier.secret(spec).await {
+                Ok(change) => {
+                    done.has_new_clients |= spec.client.is_some() && change == Change::Created;
+                    done.clients.extend(spec.client.clone());
+                    done.note(ChildKey { kind: Kind::Secret, name: spec.name.clone() }, change);
+                }
+                Err(error) => {
+                    // What is made before the Secret that opens it would look as if that one was lost.
+                    done.locked.extend(spec.opens.as_ref().map(Opens::key));
+                    done.misses_a_client |= spec.client.is_some() && error.is_transient();
+                    failures.push(Failure { part: spec.part, error });
+                }
+            }
+        }
+    }
+
+    /// Applies what the graph lets through, in the order of the plan. What fails holds up nobody else.
     async fn apply(
         &mut self,
         owner: &Owner,
         plan: &Plan,
         nodes: &[Node],
+        done: &mut Done,
         failures: &mut Vec<Failure>,
-    ) -> Done {
+    ) {
         let family = self.context.children.family(&owner.key);
         let progress = Progress::of(nodes, &family, &self.state.memory);
         let mut applier =
             Applier { client: &self.context.client, owner, family: &family, memory: &mut self.state.memory };
-        let mut done = Done::default();
-        // A volume that is made before the Secret that opens it would look like one whose Secret was lost.
-        let mut without_secret = HashSet::new();
-        for spec in &plan.secrets {
-            match applier.secret(spec).await {
-                Ok(change) => {
-                    done.note(ChildKey { kind: Kind::Secret, name: spec.name.clone() }, change);
-                }
-                Err(error) => {
-                    without_secret.extend(spec.opens.clone());
-                    failures.push(Failure { part: spec.part, error });
-                }
-            }
-        }
         for node in nodes {
             let key = &node.complete.key;
-            let locked = claims(node).iter().any(|claim| without_secret.contains(claim));
+            // Written without a client whose Secret is only late, the list would end that one's tokens.
+            let incomplete = key.kind == Kind::Secret && done.misses_a_client;
+            let locked = incomplete || opened(node).iter().any(|key| done.locked.contains(key));
             if locked || !progress.waits_for(node).is_empty() {
                 continue;
             }
             match applier.object(&node.complete).await {
                 Ok(change) => done.note(key.clone(), change),
-                Err(error) => failures.push(Failure { part: node.part, error }),
+                Err(error) => {
+                    failures.push(Failure { part: node.part, error });
+                    continue;
+                }
+            }
+            if key.kind == Kind::StatefulSet {
+                match applier.claims(&node.complete).await {
+                    Ok(changes) => changes.into_iter().for_each(|(claim, change)| done.note(claim, change)),
+                    Err(error) => failures.push(Failure { part: node.part, error }),
+                }
             }
         }
-        let wanted: BTreeSet<ChildKey> = nodes.iter().map(|node| node.complete.key.clone()).collect();
+        let secrets =
+            plan.secrets.iter().map(|spec| ChildKey { kind: Kind::Secret, name: spec.name.clone() });
+        let wanted: BTreeSet<ChildKey> =
+            nodes.iter().map(|node| node.complete.key.clone()).chain(secrets).collect();
         let (orphans, errors) = applier.orphans(&wanted).await;
         done.orphans = orphans;
         failures.extend(errors.into_iter().map(|error| Failure { part: Part::Platform, error }));
-        done
     }
 
     async fn write_status(
@@ -359,6 +392,14 @@ impl Pass<'_> {
 struct Done {
     changes: Vec<(ChildKey, Change)>,
     orphans: Vec<Orphan>,
+    /// What is opened by a Secret that couldn't be made.
+    locked: HashSet<ChildKey>,
+    /// The OAuth clients that have their Secret.
+    clients: Vec<String>,
+    /// Whether the Secret of one was made.
+    has_new_clients: bool,
+    /// Whether one has no Secret for a reason that may pass.
+    misses_a_client: bool,
 }
 
 impl Done {

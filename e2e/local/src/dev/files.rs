@@ -9,7 +9,10 @@ use anyhow::Context;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use platform_components::provision::{self, Account};
-use platform_components::{Name, ServerKind, names, routes_file};
+use platform_components::{
+    Client, ClientType, Grant, Name, ServerKind, Subject, clients_file, confidential_clients, names,
+    routes_file, scopes, secret_sha256,
+};
 use rand::RngExt;
 use serde_json::json;
 use url::Url;
@@ -37,10 +40,11 @@ impl Files {
     /// Writes everything. Passwords are made at the first start and kept.
     pub(super) fn write(data: &Path, servers: &Servers, addresses: Addresses) -> anyhow::Result<Self> {
         let dir = data.join("settings");
-        for sub in ["passwords", "urls", "logs"] {
+        for sub in ["passwords", "urls", "logs", "clients"] {
             fs::create_dir_all(dir.join(sub))?;
         }
         fs::create_dir_all(data.join("photos"))?;
+        fs::create_dir_all(data.join("mail"))?;
         let admin_password = kept(&dir.join("passwords/first-admin"), random_password)?;
         let files = Self { dir, admin_password, addresses };
         let accounts = provision::accounts(|_, default| default);
@@ -67,7 +71,47 @@ impl Files {
             let key = URL_SAFE_NO_PAD.encode(rand::rng().random::<[u8; 32]>());
             json!({ "current": "local", "keys": { "local": key } }).to_string()
         })?;
+        let first_admin = json!({ "email": ADMIN_EMAIL, "password": files.admin_password });
+        write_private(&files.first_admin(), &first_admin.to_string())?;
+        files.write_clients()?;
         Ok(files)
+    }
+
+    /// A secret for each confidential client, and identity's list of all clients with the hashes.
+    fn write_clients(&self) -> anyhow::Result<()> {
+        let mut hashes = BTreeMap::new();
+        for name in confidential_clients() {
+            let secret = kept(&self.client_secret(name), || hex::encode(rand::rng().random::<[u8; 32]>()))?;
+            hashes.insert(name.as_str(), secret_sha256(&secret));
+        }
+        let hash = |id: &str| hashes.get(id).cloned().into_iter().collect();
+        let file = clients_file(&self.addresses.public_url(), hash, [journeys()]);
+        file.check()?;
+        // In one step: identity may be reading the old one.
+        let new = self.clients().with_extension("new");
+        fs::write(&new, serde_json::to_vec_pretty(&file)?)?;
+        fs::rename(&new, self.clients())?;
+        Ok(())
+    }
+
+    /// Identity's list of clients.
+    pub(super) fn clients(&self) -> PathBuf {
+        self.dir.join("clients.json")
+    }
+
+    /// The secret of a component that is a client.
+    pub(super) fn client_secret(&self, component: Name) -> PathBuf {
+        self.dir.join(format!("clients/{component}"))
+    }
+
+    /// What the first administrator signs in with.
+    pub(super) fn first_admin(&self) -> PathBuf {
+        self.dir.join("first-admin.json")
+    }
+
+    /// The folder that mails go to.
+    pub(super) fn mail(&self) -> PathBuf {
+        self.dir.with_file_name("mail")
     }
 
     /// What `courseplatform-admin provision` is to make.
@@ -142,6 +186,28 @@ impl Files {
         }
         write_private(&self.url_file(account.component, account.server), url.as_str())?;
         Ok(())
+    }
+}
+
+/// The client by which the journeys of e2e/journeys sign people in: public, and of the platform itself. Nobody
+/// listens where its codes are sent, so they are read from the redirect. On the cluster it stands in
+/// e2e/cluster/platform/courseplatform.yaml.
+fn journeys() -> Client {
+    Client {
+        id: "journeys".to_owned(),
+        name: None,
+        kind: ClientType::Public,
+        secret_sha256: Vec::new(),
+        jwks: None,
+        grants: vec![Grant::AuthorizationCode, Grant::RefreshToken],
+        redirect_uris: vec!["http://127.0.0.1:9/callback".to_owned()],
+        post_logout_redirect_uris: Vec::new(),
+        scopes: scopes()
+            .iter()
+            .filter(|scope| scope.subject != Subject::Service)
+            .map(|scope| scope.name.to_owned())
+            .collect(),
+        first_party: true,
     }
 }
 

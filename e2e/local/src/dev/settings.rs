@@ -1,21 +1,18 @@
 //! The environment of one component, filled in from the sources that the `components` crate names.
 
-use platform_components::{Component, Source, names};
+use platform_components::{Component, Name, Source, names};
 use tokio::process::Command;
 
 use super::files::{Files, NAMESPACE, PLATFORM};
 use crate::term::colours;
 
-/// The settings of a component. Until tokens come from identity, the development bearer is accepted: the
-/// public address is this machine's.
+/// The settings of a component.
 pub(super) fn of(component: &Component, files: &Files) -> Vec<(&'static str, String)> {
-    let mut all: Vec<(&'static str, String)> = component
+    component
         .settings()
         .into_iter()
         .filter_map(|s| Some((s.key, value(component, s.source, files)?)))
-        .collect();
-    all.push(("INSECURE_DEV_WRITES", "true".to_owned()));
-    all
+        .collect()
 }
 
 /// The value of a setting; none for one that is not set here, so that its default counts.
@@ -32,6 +29,21 @@ fn value(component: &Component, source: Source, files: &Files) -> Option<String>
         Source::PhotosFolder => files.photos().display().to_string(),
         Source::RoutesFile => files.routes().display().to_string(),
         Source::KeyringFile => files.keyring().display().to_string(),
+        Source::JwksUri => format!("{}/identity/jwks", addresses.url(Name::Identity)),
+        Source::TokenUrl => format!("{}/identity/token", addresses.url(Name::Identity)),
+        Source::ClientSecretFile => files.client_secret(component.name).display().to_string(),
+        Source::ClientsFile => files.clients().display().to_string(),
+        Source::FirstAdminFile => files.first_admin().display().to_string(),
+        Source::SignUp => "open".to_owned(),
+        Source::PasswordGrant => "false".to_owned(),
+        Source::MailFolder => files.mail().display().to_string(),
+        // Mails go to that folder.
+        Source::SmtpHost
+        | Source::SmtpPort
+        | Source::SmtpTls
+        | Source::SmtpFrom
+        | Source::SmtpUsernameFile
+        | Source::SmtpPasswordFile => return None,
         Source::LogLevel => std::env::var("LOG_LEVEL").ok().filter(|v| !v.is_empty())?,
         Source::OtlpEndpoint => std::env::var("OTLP_ENDPOINT").ok().filter(|v| !v.is_empty())?,
         Source::Currency => "TRY".to_owned(),

@@ -1,5 +1,6 @@
 //! Why a child could not be brought to what is wanted, and what kind of failure the status tells.
 
+use crate::build::Opens;
 use crate::children::ChildKey;
 
 /// Why a child could not be applied. Never contains a Secret's data.
@@ -13,16 +14,13 @@ pub enum ApplyError {
         /// Whose it is.
         whose: String,
     },
-    /// A volume is there and the Secret that opens it is gone.
-    #[error(
-        "the volume {claim} is there, but the Secret {secret} that opens it is gone; restore the Secret, or \
-             delete the volume and this platform's Jobs to start anew without the data"
-    )]
+    /// A password is in use and the Secret that holds it is gone.
+    #[error("{}", lost(secret, opens))]
     CredentialsLost {
         /// The Secret.
         secret: String,
-        /// The claim of the volume.
-        claim: String,
+        /// What it opens.
+        opens: Opens,
     },
     /// The operator may not do it.
     #[error("{child}: the operator is not allowed to: {message}")]
@@ -89,6 +87,19 @@ impl ApplyError {
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         matches!(self, Self::Busy { .. } | Self::Api { .. })
+    }
+}
+
+fn lost(secret: &str, opens: &Opens) -> String {
+    match opens {
+        Opens::Volume(claim) => format!(
+            "the volume {claim} is there, but the Secret {secret} that opens it is gone; restore the Secret, or \
+             delete the volume and this platform's Jobs to start anew without the data"
+        ),
+        Opens::Account(job) => format!(
+            "the Secret {secret} is gone, and a server knows the password in it; restore the Secret, or delete \
+             the Job {job} so that the server is told a new one"
+        ),
     }
 }
 

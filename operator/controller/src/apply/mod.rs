@@ -5,6 +5,7 @@
 //! of names and stays as it is. Whether to write is decided by the live object, never by the cache alone:
 //! the cache only saves the look when everything is as it was left.
 
+mod claims;
 mod compare;
 mod error;
 mod orphans;
@@ -18,6 +19,7 @@ use kube::core::DynamicObject;
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
+pub use claims::claims_of;
 pub use error::ApplyError;
 pub use orphans::Orphan;
 pub use wanted::{Complete, Owner, complete};
@@ -138,7 +140,10 @@ impl Applier<'_> {
         for _ in 0..ATTEMPTS {
             let live = api.get_opt(&complete.key.name).await.map_err(failed)?;
             let (outcome, change) = match live {
-                None => (self.create(&api, complete).await, Change::Created),
+                None => {
+                    self.may_use_claims(complete).await?;
+                    (self.create(&api, complete).await, Change::Created)
+                }
                 Some(live) if live.metadata.deletion_timestamp.is_some() => return Ok(Change::Awaited),
                 Some(live) => {
                     self.claimable(&complete.key, &live)?;

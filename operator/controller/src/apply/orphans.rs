@@ -1,5 +1,6 @@
 //! Objects that the platform controls and no longer wants. Found by label (that is how the watches
-//! select) *and* owner; volumes and Secrets are never among them (OPERATOR rule 3).
+//! select) *and* owner; volumes and Secrets are never among them (OPERATOR rule 3), but for the Secrets of
+//! OAuth clients, which open nothing once identity doesn't know the client any more.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +20,7 @@ impl Applier<'_> {
         for (key, seen) in self.family {
             // A Job that runs may be halfway through a migration; it goes when it has ended.
             let busy = key.kind == Kind::Job && matches!(seen.facts, Facts::Job(JobState::Running));
-            let orphan = key.kind.may_be_orphaned()
+            let orphan = (key.kind.may_be_orphaned() || matches!(seen.facts, Facts::Client { .. }))
                 && self.is_ours(seen)
                 && !seen.deleting
                 && !busy

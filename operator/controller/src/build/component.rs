@@ -1,12 +1,13 @@
 //! What a component's pods are told: environment, secrets and files, from its settings in the table.
 
+use courseplatform_api::SmtpTls;
 use platform_components::{ADMIN_PORT, API_PORT, Name, ServerKind, Source, component, names};
 use serde_json::{Value, json};
 
 use super::meta::{Role, component_name};
 use super::plan::Part;
 use super::pod::{self, CONFIG, OUR_USER, Pod, SECRETS, SecretFile};
-use super::{claim, config_map, secrets};
+use super::{claim, clients, config_map, secrets};
 use crate::validate::ValidatedPlatform;
 
 /// How long a component goes on serving after SIGTERM, until every caller knows (OPERATOR rule 7).
@@ -14,6 +15,13 @@ pub(super) const DRAIN_DELAY_SECONDS: i64 = 15;
 /// The delay, 30 s for requests under way, 10 s for background tasks, and 5 s to spare.
 const GRACE_SECONDS: i64 = DRAIN_DELAY_SECONDS + 30 + 10 + 5;
 const PHOTOS: &str = "/photos";
+/// Where identity's list of clients is mounted: a folder of its own, whose files Kubernetes brings up to
+/// date while the pod runs.
+const CLIENTS: &str = "/clients";
+/// The file with the component's own secret as a client.
+const CLIENT_SECRET: &str = "client-secret";
+const SMTP_USERNAME: &str = "smtp-username";
+const SMTP_PASSWORD: &str = "smtp-password";
 
 /// The pod template of a component that serves.
 pub(super) fn serving(platform: &ValidatedPlatform, name: Name) -> Value {
@@ -45,6 +53,13 @@ fn template(platform: &ValidatedPlatform, name: Name, role: Role, mut fields: Va
     if !files.is_empty() {
         volumes.push(pod::secrets_volume(&files));
         mounts.push(pod::secrets_mount());
+    }
+    if has(name, Source::ClientsFile) {
+        let secret = clients::list_name(platform);
+        volumes.push(json!({
+            "name": "clients", "secret": {"secretName": secret, "defaultMode": pod::SECRET_MODE},
+        }));
+        mounts.push(json!({"name": "clients", "mountPath": CLIENTS, "readOnly": true}));
     }
     if serving && entry.volume {
         let claim = claim::name(platform);
@@ -112,12 +127,39 @@ fn value(platform: &ValidatedPlatform, name: Name, source: Source) -> Option<Str
         Source::PhotosFolder => PHOTOS.to_owned(),
         Source::RoutesFile => format!("{CONFIG}/{}", config_map::ROUTES_KEY),
         Source::KeyringFile => format!("{SECRETS}/{}", secrets::KEYRING_KEY),
+        Source::JwksUri => format!("{}/identity/jwks", url(platform, Name::Identity)),
+        Source::TokenUrl => format!("{}/identity/token", url(platform, Name::Identity)),
+        Source::ClientSecretFile => format!("{SECRETS}/{CLIENT_SECRET}"),
+        Source::ClientsFile => format!("{CLIENTS}/{}", clients::LIST_KEY),
+        Source::FirstAdminFile => format!("{SECRETS}/{}", secrets::FIRST_ADMIN_KEY),
+        Source::SignUp => (if platform.sign_up { "open" } else { "closed" }).to_owned(),
+        Source::PasswordGrant => platform.password_grant.to_string(),
+        Source::SmtpHost => platform.smtp.as_ref()?.host.clone(),
+        Source::SmtpPort => platform.smtp.as_ref()?.port.to_string(),
+        Source::SmtpTls => smtp_tls(platform.smtp.as_ref()?.tls).to_owned(),
+        Source::SmtpFrom => platform.smtp.as_ref()?.from.clone(),
+        Source::SmtpUsernameFile => {
+            platform.smtp.as_ref()?.secret.as_ref().map(|_| format!("{SECRETS}/{SMTP_USERNAME}"))?
+        }
+        Source::SmtpPasswordFile => {
+            platform.smtp.as_ref()?.secret.as_ref().map(|_| format!("{SECRETS}/{SMTP_PASSWORD}"))?
+        }
+        // Identity's own default lies below /tmp, the one place where its pods may write.
+        Source::MailFolder => return None,
         Source::OtlpEndpoint => platform.otlp_endpoint.clone()?,
         Source::LogLevel => platform.log_level.as_str().to_owned(),
         Source::LogFormat => "json".to_owned(),
         Source::Currency => platform.currency.clone(),
         Source::DrainDelay => DRAIN_DELAY_SECONDS.to_string(),
     })
+}
+
+fn smtp_tls(tls: SmtpTls) -> &'static str {
+    match tls {
+        SmtpTls::StartTLS => "starttls",
+        SmtpTls::Tls => "tls",
+        SmtpTls::None => "none",
+    }
 }
 
 /// The base URL of a component inside the cluster.
@@ -131,7 +173,13 @@ fn database(platform: &ValidatedPlatform, name: Name) -> Option<ServerKind> {
     servers.iter().copied().find(|kind| matches!(kind, ServerKind::Postgres | ServerKind::SqlServer))
 }
 
-/// The secrets that a component mounts: a URL for each of its servers, and identity's keyring.
+/// Whether the component is given this setting.
+fn has(name: Name, source: Source) -> bool {
+    component(name).settings().iter().any(|setting| setting.source == source)
+}
+
+/// The secrets that a component mounts: a URL for each of its servers, its own secret as an OAuth client,
+/// and what only identity has: keyring, first administrator, the account on the mail server.
 fn secret_files(platform: &ValidatedPlatform, name: Name) -> Vec<SecretFile> {
     let mut files: Vec<SecretFile> = platform.components[&name]
         .servers
@@ -142,12 +190,20 @@ fn secret_files(platform: &ValidatedPlatform, name: Name) -> Vec<SecretFile> {
             path: kind.url_file().to_owned(),
         })
         .collect();
-    if component(name).extra_settings.iter().any(|setting| setting.source == Source::KeyringFile) {
-        files.push(SecretFile {
-            secret: secrets::keyring_secret(platform, name),
-            key: secrets::KEYRING_KEY,
-            path: secrets::KEYRING_KEY.to_owned(),
-        });
+    let mut add = |source: Source, secret: String, key: &'static str, path: &str| {
+        if has(name, source) {
+            files.push(SecretFile { secret, key, path: path.to_owned() });
+        }
+    };
+    let own = clients::secret_name(platform, name.as_str());
+    add(Source::ClientSecretFile, own, clients::SECRET_KEY, CLIENT_SECRET);
+    let keyring = secrets::keyring_secret(platform, name);
+    add(Source::KeyringFile, keyring, secrets::KEYRING_KEY, secrets::KEYRING_KEY);
+    let first_admin = secrets::first_admin_secret(platform);
+    add(Source::FirstAdminFile, first_admin, secrets::FIRST_ADMIN_KEY, secrets::FIRST_ADMIN_KEY);
+    if let Some(account) = platform.smtp.as_ref().and_then(|smtp| smtp.secret.as_ref()) {
+        add(Source::SmtpUsernameFile, account.clone(), "username", SMTP_USERNAME);
+        add(Source::SmtpPasswordFile, account.clone(), "password", SMTP_PASSWORD);
     }
     files
 }

@@ -5,6 +5,7 @@
 #![allow(clippy::needless_pass_by_value)]
 
 mod claim;
+mod clients;
 mod component;
 mod config_map;
 mod deployment;
@@ -26,7 +27,8 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use plan::{Part, Plan, Recipe, SecretSpec, Stage, Wanted};
+pub(crate) use clients::SECRET_KEY as CLIENT_SECRET_KEY;
+pub use plan::{Opens, Part, Plan, Recipe, SecretSpec, Stage, Wanted};
 pub use secrets::first_admin_secret;
 
 use crate::validate::ValidatedPlatform;
@@ -37,6 +39,7 @@ pub fn build(platform: &ValidatedPlatform) -> Plan {
     let objects = [
         service_account::build(platform),
         config_map::build(platform),
+        clients::build(platform),
         // Before any pod, so that none ever runs unprotected.
         network_policy::build(platform),
         service::build(platform),

@@ -2,7 +2,7 @@
 //! that the table of components knows. They select our labels only (OPERATOR rule 10).
 
 use courseplatform_api::{EgressSpec, LabelsSpec, PeerSpec};
-use platform_components::{ADMIN_PORT, API_PORT, Name, ServerKind, component, components};
+use platform_components::{ADMIN_PORT, API_PORT, Name, ServerKind, Source, component, components};
 use serde_json::{Map, Value, json};
 
 use super::meta::{
@@ -43,7 +43,7 @@ fn serving(platform: &ValidatedPlatform, policy_spec: &NetworkPolicy, name: Name
     let mut ingress = Vec::new();
     let callers: Vec<Value> = components()
         .iter()
-        .filter(|entry| entry.calls.iter().any(|edge| edge.to == name))
+        .filter(|entry| entry.connects_to().any(|to| to == name))
         .map(|entry| pods(platform, Part::Component(entry.name), Role::Service))
         .collect();
     if name == Name::Gateway {
@@ -56,16 +56,17 @@ fn serving(platform: &ValidatedPlatform, policy_spec: &NetworkPolicy, name: Name
         ingress.push(json!({"from": scrapers, "ports": [tcp(ADMIN_PORT)]}));
     }
     let mut egress = vec![dns()];
-    let called: Vec<Value> = component(name)
-        .calls
-        .iter()
-        .map(|edge| pods(platform, Part::Component(edge.to), Role::Service))
-        .collect();
+    let called: Vec<Value> =
+        component(name).connects_to().map(|to| pods(platform, Part::Component(to), Role::Service)).collect();
     if !called.is_empty() {
         egress.push(json!({"to": called, "ports": [tcp(API_PORT)]}));
     }
     egress.extend(to_servers(platform, name));
     egress.extend(platform.otlp_endpoint.as_deref().and_then(to_collector));
+    if component(name).settings().iter().any(|setting| setting.source == Source::SmtpHost) {
+        // Any address, since a policy can't name a host.
+        egress.extend(platform.smtp.as_ref().map(|smtp| json!({"ports": [tcp(smtp.port)]})));
+    }
     let selector = json!({"matchLabels": selector(platform, Part::Component(name), Role::Service)});
     policy(platform, Part::Component(name), &component_name(platform, name), selector, ingress, egress)
 }
@@ -341,6 +342,10 @@ mod tests {
             for edge in entry.calls {
                 expected.insert(format!("{}/service -> {}/service:{API_PORT}", entry.name, edge.to));
             }
+            // Keys to check tokens with, and tokens of one's own, come from identity.
+            if entry.settings().iter().any(|setting| ["JWKS_URI", "TOKEN_URL"].contains(&setting.key)) {
+                expected.insert(format!("{}/service -> identity/service:{API_PORT}", entry.name));
+            }
             // Anybody may reach the gateway, but only who calls it from inside may go there.
             let roles = [Some("service"), entry.migrates.then_some("migrate"), entry.seeds.then_some("seed")];
             for role in roles.into_iter().flatten() {
@@ -365,6 +370,18 @@ mod tests {
         let mut platform = testing::small();
         platform.network_policy = None;
         assert!(build(&platform).is_empty());
+    }
+
+    #[test]
+    fn only_identity_reaches_the_mail_server() {
+        let policies = build(&testing::full());
+        let mail = json!({"ports": [tcp(465)]});
+        let reaching: Vec<&str> = policies
+            .iter()
+            .filter(|policy| policy.object["spec"]["egress"].as_array().is_some_and(|to| to.contains(&mail)))
+            .map(Wanted::name)
+            .collect();
+        assert_eq!(reaching, ["school-identity"]);
     }
 
     #[test]

@@ -91,11 +91,24 @@ pub struct SecretSpec {
     pub labels: BTreeMap<String, String>,
     /// Whether it outlives the platform.
     pub keep: bool,
-    /// The claim of the volume that nobody can open without it. When the claim exists and the Secret
-    /// doesn't, the credentials are lost, and making new ones would only hide that.
-    pub opens: Option<String>,
+    /// What can't be used without it. When that exists and the Secret doesn't, the credentials are lost,
+    /// and making new ones would only hide that.
+    pub opens: Option<Opens>,
     /// How each value is made.
     pub values: BTreeMap<String, Recipe>,
+    /// The OAuth client whose secret it holds. identity's list of clients, which is one of the plan's
+    /// objects, has the hash of it.
+    pub client: Option<String>,
+}
+
+/// What a Secret opens, which so must not come into being before it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Opens {
+    /// A volume whose data knows the password: its claim.
+    Volume(String),
+    /// A server to which a Job has told the password: the Job of today's wish. Another wish is another
+    /// Job, which tells the server the new one.
+    Account(String),
 }
 
 /// How one value of a Secret is made.
@@ -107,14 +120,29 @@ pub enum Recipe {
     RandomHex(usize),
     /// So many random bytes, in base64url without padding.
     RandomBase64Url(usize),
+    /// The value of a key of another Secret, which the spec names: read when the Secret is made, and
+    /// never part of a plan.
+    Copied {
+        /// That Secret.
+        secret: String,
+        /// Its key.
+        key: String,
+    },
     /// A text in which `{{key}}` stands for the value of another key that is no template.
     Template(String),
+    /// A JSON object of the values of these other keys.
+    Json(Vec<String>),
 }
 
 impl SecretSpec {
-    /// Makes the values, with `random` filling a slice with random bytes.
+    /// Makes the values, with `random` filling a slice with random bytes and `copied` giving the value of
+    /// a key of another Secret.
     #[must_use]
-    pub fn generate(&self, mut random: impl FnMut(&mut [u8])) -> BTreeMap<String, String> {
+    pub fn generate(
+        &self,
+        mut random: impl FnMut(&mut [u8]),
+        copied: impl Fn(&str, &str) -> String,
+    ) -> BTreeMap<String, String> {
         use base64::Engine as _;
 
         let mut bytes = |length: usize| {
@@ -130,18 +158,25 @@ impl SecretSpec {
                 Recipe::RandomBase64Url(length) => {
                     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes(*length))
                 }
-                Recipe::Template(_) => continue,
+                Recipe::Copied { secret, key } => copied(secret, key),
+                Recipe::Template(_) | Recipe::Json(_) => continue,
             };
             values.insert(key.clone(), value);
         }
         let plain = values.clone();
         for (key, recipe) in &self.values {
-            if let Recipe::Template(template) = recipe {
-                let text = plain.iter().fold(template.clone(), |text, (name, value)| {
+            let text = match recipe {
+                Recipe::Template(template) => plain.iter().fold(template.clone(), |text, (name, value)| {
                     text.replace(&format!("{{{{{name}}}}}"), value)
-                });
-                values.insert(key.clone(), text);
-            }
+                }),
+                Recipe::Json(keys) => keys
+                    .iter()
+                    .map(|key| (key.as_str(), plain.get(key).cloned()))
+                    .collect::<Value>()
+                    .to_string(),
+                _ => continue,
+            };
+            values.insert(key.clone(), text);
         }
         values
     }
@@ -158,6 +193,8 @@ mod tests {
             ("password", Recipe::RandomHex(2)),
             ("uri", Recipe::Template("redis://{{username}}:{{password}}@h:6379".into())),
             ("key", Recipe::RandomBase64Url(4)),
+            ("theirs", Recipe::Copied { secret: "a".into(), key: "b".into() }),
+            ("both.json", Recipe::Json(vec!["theirs".into(), "username".into()])),
         ];
         let spec = SecretSpec {
             part: Part::Platform,
@@ -166,10 +203,12 @@ mod tests {
             keep: true,
             opens: None,
             values: values.into_iter().map(|(key, recipe)| (key.to_owned(), recipe)).collect(),
+            client: None,
         };
-        let made = spec.generate(|buffer| buffer.fill(0xab));
+        let made = spec.generate(|buffer| buffer.fill(0xab), |secret, key| format!("{secret}\"{key}"));
         assert_eq!(made["uri"], "redis://u:abab@h:6379");
         assert_eq!(made["key"], "q6urqw");
-        assert_eq!(made.len(), 4);
+        assert_eq!(made["both.json"], r#"{"theirs":"a\"b","username":"u"}"#);
+        assert_eq!(made.len(), 6);
     }
 }

@@ -37,7 +37,21 @@ pub(super) fn administrator(platform: &ValidatedPlatform, kind: ServerKind) -> O
     }
 }
 
-pub(super) fn build(platform: &ValidatedPlatform) -> Vec<Wanted> {
+/// The name of the Job of today's wish; `None` when there is nothing to make.
+pub(super) fn job_name(platform: &ValidatedPlatform) -> Option<String> {
+    wish(platform).map(|wish| wish.config.name)
+}
+
+/// What is wanted on the servers.
+struct Wish {
+    image: String,
+    /// The plan, by the name of the Job.
+    config: ConfigFile,
+    administrators: BTreeMap<ServerKind, String>,
+    accounts: Vec<Account>,
+}
+
+fn wish(platform: &ValidatedPlatform) -> Option<Wish> {
     let accounts = wanted_accounts(platform);
     let document = plan(
         &platform.namespace,
@@ -49,18 +63,24 @@ pub(super) fn build(platform: &ValidatedPlatform) -> Vec<Wanted> {
     let administrators: BTreeMap<ServerKind, String> =
         ServerKind::ALL.into_iter().filter_map(|kind| Some((kind, administrator(platform, kind)?))).collect();
     if administrators.is_empty() {
-        return Vec::new();
+        return None;
     }
     // See config_map::routes on why this can't fail.
     let text = serde_json::to_string_pretty(&document).unwrap_or_default();
     let image = image(platform);
-    let name = format!("{}-{}", account_name(platform), short_hash(&format!("{image}\n{text}")));
-    let config = ConfigFile::new(name.clone(), PLAN_KEY, text);
+    // The plan names files; which Secrets are behind them decides too whether it has been carried out.
+    let mut secrets: Vec<String> = accounts.iter().map(|account| secret_of(platform, account)).collect();
+    secrets.extend(administrators.values().cloned());
+    let wish = format!("{image}\n{text}\n{}", secrets.join("\n"));
+    let name = format!("{}-{}", account_name(platform), short_hash(&wish));
+    Some(Wish { image, config: ConfigFile::new(name, PLAN_KEY, text), administrators, accounts })
+}
+
+pub(super) fn build(platform: &ValidatedPlatform) -> Vec<Wanted> {
+    let Some(Wish { image, config, administrators, accounts }) = wish(platform) else { return Vec::new() };
     let template = template(platform, &image, &config, &administrators, &accounts);
-    vec![
-        config.wanted(platform, Part::Provision),
-        owned(Part::Provision, Stage::Provision, job::wrap(platform, Part::Provision, &name, template)),
-    ]
+    let job = job::wrap(platform, Part::Provision, &config.name, template);
+    vec![config.wanted(platform, Part::Provision), owned(Part::Provision, Stage::Provision, job)]
 }
 
 fn image(platform: &ValidatedPlatform) -> String {
@@ -81,6 +101,10 @@ fn admin_folder(kind: ServerKind) -> String {
     format!("{SECRETS}/admin/{kind}")
 }
 
+fn secret_of(platform: &ValidatedPlatform, account: &Account) -> String {
+    secrets::account_secret(platform, account.component, account.server)
+}
+
 /// An account's password below [`ACCOUNTS`].
 fn password_file(account: &Account) -> String {
     format!("{}-{}/password", account.component, account.server)
@@ -96,7 +120,7 @@ fn template(
     let passwords: Vec<SecretFile> = accounts
         .iter()
         .map(|account| SecretFile {
-            secret: secrets::account_secret(platform, account.component, account.server),
+            secret: secret_of(platform, account),
             key: "password",
             path: password_file(account),
         })

@@ -1,13 +1,16 @@
 //! Secrets that are generated once: the administrators of managed servers, an account for each
-//! component on each of its servers, identity's keyring, and the first administrator of the shop.
+//! component on each of its servers, identity's keyring, the first administrator of the shop, and what
+//! OAuth clients prove themselves by.
 //! Names end in a generation, because a change of password is a new Secret (OPERATOR rule 5).
 
 use std::collections::BTreeMap;
 
 use platform_components::{Name, ServerKind, Source, component, components, names};
 
-use super::meta::{labels, platform_object, server_name};
-use super::plan::{Part, Recipe, SecretSpec};
+use super::clients;
+use super::meta::{labels, platform_object, server_name, short_hash};
+use super::plan::{Opens, Part, Recipe, SecretSpec};
+use super::provision;
 use crate::validate::{Address, ExternalAccounts, Server, ValidatedPlatform, usual_scheme};
 
 /// The generation of every credential: rotation comes with a later release.
@@ -16,6 +19,8 @@ const GENERATION: u32 = 1;
 const PASSWORD_BYTES: usize = 32;
 /// The file of the keyring, and its key in the Secret.
 pub(super) const KEYRING_KEY: &str = "keyring.json";
+/// The file of the first administrator, and its key in the Secret.
+pub(super) const FIRST_ADMIN_KEY: &str = "first-admin.json";
 /// The administrator's name on managed servers other than PostgreSQL, whose is `postgres`.
 const ADMINISTRATOR: &str = "admin";
 
@@ -26,15 +31,17 @@ pub(super) fn build(platform: &ValidatedPlatform) -> Vec<SecretSpec> {
             specs.push(administrator(platform, kind));
         }
     }
+    let job = provision::job_name(platform);
     for entry in components() {
         for &kind in &platform.components[&entry.name].servers {
-            specs.extend(account(platform, entry.name, kind));
+            specs.extend(account(platform, entry.name, kind, job.as_deref()));
         }
         if entry.extra_settings.iter().any(|setting| setting.source == Source::KeyringFile) {
             specs.push(keyring(platform, entry.name));
         }
     }
     specs.push(first_admin(platform));
+    specs.extend(clients::secrets(platform));
     specs
 }
 
@@ -44,14 +51,20 @@ pub(super) fn admin_secret(platform: &ValidatedPlatform, kind: ServerKind) -> St
 }
 
 /// The Secret with a component's account: ours, or the finished one of the spec.
+///
+/// Ours holds the server's address too and is never changed. So where an address can change, which is on
+/// external servers, the name carries its hash: another address is another Secret, another provisioning
+/// Job, and pods that read it (OPERATOR rule 5).
 pub(super) fn account_secret(platform: &ValidatedPlatform, name: Name, kind: ServerKind) -> String {
-    if let Some(Server::External(server)) = platform.servers.get(&kind)
-        && let ExternalAccounts::Finished(secrets) = &server.accounts
-        && let Some(secret) = secrets.get(&name)
-    {
-        return secret.clone();
+    let usual = names::account_secret(&platform.name, name, kind, GENERATION);
+    let Some(Server::External(server)) = platform.servers.get(&kind) else { return usual };
+    match &server.accounts {
+        ExternalAccounts::Finished(secrets) => secrets.get(&name).cloned().unwrap_or(usual),
+        ExternalAccounts::Provisioned { address, .. } | ExternalAccounts::Open(address) => {
+            let Address { scheme, hosts, parameters, .. } = address;
+            format!("{usual}-{}", short_hash(&format!("{scheme}://{hosts}/?{parameters}")))
+        }
     }
-    names::account_secret(&platform.name, name, kind, GENERATION)
 }
 
 /// The Secret with identity's keyring.
@@ -65,10 +78,10 @@ pub fn first_admin_secret(platform: &ValidatedPlatform) -> String {
     platform_object(platform, "first-admin")
 }
 
-/// The claim of a managed server's volume: `<template>-<StatefulSet>-<ordinal>`.
-fn claim_of(platform: &ValidatedPlatform, kind: ServerKind) -> Option<String> {
+/// The volume of a managed server: its claim is `<template>-<StatefulSet>-<ordinal>`.
+fn volume_of(platform: &ValidatedPlatform, kind: ServerKind) -> Option<Opens> {
     matches!(platform.servers.get(&kind), Some(Server::Managed(_)))
-        .then(|| format!("data-{}-0", server_name(platform, kind)))
+        .then(|| Opens::Volume(format!("data-{}-0", server_name(platform, kind))))
 }
 
 fn spec(platform: &ValidatedPlatform, part: Part, name: String, values: &[(&str, Recipe)]) -> SecretSpec {
@@ -81,6 +94,7 @@ fn spec(platform: &ValidatedPlatform, part: Part, name: String, values: &[(&str,
         keep: platform.keeps_data(),
         opens: None,
         values,
+        client: None,
     }
 }
 
@@ -110,13 +124,18 @@ fn administrator(platform: &ValidatedPlatform, kind: ServerKind) -> SecretSpec {
         ServerKind::Postgres | ServerKind::MongoDb | ServerKind::SqlServer => {}
     }
     SecretSpec {
-        opens: claim_of(platform, kind),
+        opens: volume_of(platform, kind),
         ..spec(platform, Part::Server(kind), admin_secret(platform, kind), &values)
     }
 }
 
 /// A component's account on a server, unless it is finished.
-fn account(platform: &ValidatedPlatform, name: Name, kind: ServerKind) -> Option<SecretSpec> {
+fn account(
+    platform: &ValidatedPlatform,
+    name: Name,
+    kind: ServerKind,
+    provisioned_by: Option<&str>,
+) -> Option<SecretSpec> {
     let database = names::database_name(&platform.namespace, &platform.name, name);
     let (address, with_account) = match platform.servers.get(&kind)? {
         Server::Managed(_) => (managed_address(platform, kind), true),
@@ -132,8 +151,11 @@ fn account(platform: &ValidatedPlatform, name: Name, kind: ServerKind) -> Option
         values.push(("username", Recipe::Literal(names::login(&database, GENERATION))));
         values.push(("password", Recipe::RandomHex(PASSWORD_BYTES)));
     }
-    let secret = names::account_secret(&platform.name, name, kind, GENERATION);
-    Some(spec(platform, Part::Component(name), secret, &values))
+    let secret = account_secret(platform, name, kind);
+    Some(SecretSpec {
+        opens: provisioned_by.filter(|_| with_account).map(|job| Opens::Account(job.to_owned())),
+        ..spec(platform, Part::Component(name), secret, &values)
+    })
 }
 
 fn managed_address(platform: &ValidatedPlatform, kind: ServerKind) -> Address {
@@ -179,14 +201,22 @@ fn keyring(platform: &ValidatedPlatform, name: Name) -> SecretSpec {
     ];
     let database = component(name).servers.first().map(|server| server.kind);
     SecretSpec {
-        opens: database.and_then(|kind| claim_of(platform, kind)),
+        opens: database.and_then(|kind| volume_of(platform, kind)),
         ..spec(platform, Part::Component(name), keyring_secret(platform, name), &values)
     }
 }
 
+/// What the first administrator signs in with, for people and as the file that identity reads.
 fn first_admin(platform: &ValidatedPlatform) -> SecretSpec {
-    let values =
-        [("email", Recipe::Literal(platform.admin_email.clone())), ("password", Recipe::RandomHex(16))];
+    let password = match &platform.admin_password_secret {
+        Some(secret) => Recipe::Copied { secret: secret.clone(), key: "password".to_owned() },
+        None => Recipe::RandomHex(16),
+    };
+    let values = [
+        ("email", Recipe::Literal(platform.admin_email.clone())),
+        ("password", password),
+        (FIRST_ADMIN_KEY, Recipe::Json(vec!["email".to_owned(), "password".to_owned()])),
+    ];
     spec(platform, Part::Platform, first_admin_secret(platform), &values)
 }
 
@@ -200,7 +230,11 @@ mod tests {
         let lines: Vec<String> = build(&testing::small())
             .iter()
             .flat_map(|spec| {
-                let opens = spec.opens.as_deref().unwrap_or("nothing");
+                let opens = match &spec.opens {
+                    None => "nothing".to_owned(),
+                    Some(Opens::Volume(claim)) => claim.clone(),
+                    Some(Opens::Account(_)) => "what the Job has told a server".to_owned(),
+                };
                 let head = format!("{} (keep: {}, opens {opens})", spec.name, spec.keep);
                 let values = spec.values.iter().map(|(key, recipe)| format!("  {key}: {recipe:?}"));
                 [head].into_iter().chain(values).collect::<Vec<_>>()
@@ -212,8 +246,14 @@ mod tests {
     #[test]
     fn every_secret_that_a_pod_mounts_is_made_or_was_named_in_the_spec() {
         for platform in [testing::small(), testing::full()] {
-            let made: Vec<String> = build(&platform).into_iter().map(|spec| spec.name).collect();
-            for name in testing::mounted_secrets(&crate::build::build(&platform)) {
+            let plan = crate::build::build(&platform);
+            let applied = plan.objects.iter().filter(|wanted| wanted.kind() == "Secret");
+            let made: Vec<String> = build(&platform)
+                .into_iter()
+                .map(|spec| spec.name)
+                .chain(applied.map(|wanted| wanted.name().to_owned()))
+                .collect();
+            for name in testing::mounted_secrets(&plan) {
                 assert!(made.contains(&name) || testing::NAMED_SECRETS.contains(&name.as_str()), "{name}");
             }
         }
@@ -222,8 +262,24 @@ mod tests {
     #[test]
     fn a_url_keeps_the_scheme_and_the_parameters_of_an_external_server() {
         let specs = build(&testing::full());
-        let spec = specs.iter().find(|spec| spec.name == "school-basket-redis-v1").unwrap();
+        let spec = specs.iter().find(|spec| spec.name.starts_with("school-basket-redis-v1-")).unwrap();
         let expected = "rediss://{{username}}:{{password}}@redis.db:6379/0?protocol=resp3";
         assert_eq!(spec.values["uri"], Recipe::Template(expected.to_owned()));
+    }
+
+    #[test]
+    fn another_address_of_an_external_server_is_another_account_another_job_and_another_pod() {
+        let before = testing::full();
+        let mut after = before.clone();
+        let Some(Server::External(server)) = after.servers.get_mut(&ServerKind::Redis) else { panic!() };
+        let ExternalAccounts::Provisioned { address, .. } = &mut server.accounts else { panic!() };
+        address.hosts = "redis.elsewhere".to_owned();
+        assert_ne!(provision::job_name(&before), provision::job_name(&after));
+        let names = |platform| build(platform).into_iter().map(|spec| spec.name).collect::<Vec<_>>();
+        let changed: Vec<(String, String)> =
+            names(&before).into_iter().zip(names(&after)).filter(|(before, after)| before != after).collect();
+        assert_eq!(changed.len(), 3, "basket, gateway and web: {changed:?}");
+        let mounted = testing::mounted_secrets(&crate::build::build(&after));
+        assert!(changed.iter().all(|(old, new)| mounted.contains(new) && !mounted.contains(old)));
     }
 }

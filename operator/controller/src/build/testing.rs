@@ -1,5 +1,8 @@
 //! Platforms to build from in tests, and ways to look at what was built.
 
+use std::collections::BTreeMap;
+
+use platform_components::{Name, confidential_clients, secret_sha256};
 use serde_json::{Value, json};
 
 use super::{Plan, Wanted};
@@ -7,11 +10,21 @@ use crate::dereference::{Dereferenced, SecretFacts, UriFacts};
 use crate::validate::{Defaults, ValidatedPlatform, validate};
 
 /// Secrets that the spec of [`full`] names.
-pub(super) const NAMED_SECRETS: [&str; 3] = ["mssql", "redis-admin", "mongo-catalog"];
+pub(super) const NAMED_SECRETS: [&str; 4] = ["mssql", "redis-admin", "mongo-catalog", "smtp"];
 
 /// The shortest spec there is.
 pub(crate) fn small() -> ValidatedPlatform {
-    checked("demo", "courses", &json!({"host": "courses.example.com"}), &Dereferenced::default())
+    let found = Dereferenced { client_secrets: client_secrets(), ..Dereferenced::default() };
+    checked("demo", "courses", &json!({"host": "courses.example.com"}), &found)
+}
+
+/// A hash for every confidential client, as if all Secrets were there.
+fn client_secrets() -> BTreeMap<String, Vec<String>> {
+    confidential_clients()
+        .map(Name::as_str)
+        .chain(["reports"])
+        .map(|id| (id.to_owned(), vec![secret_sha256(id)]))
+        .collect()
 }
 
 /// A spec that uses what there is: external servers of every sort, an engine, an Ingress, scheduling.
@@ -27,15 +40,22 @@ pub(crate) fn full() -> ValidatedPlatform {
         })),
         ..SecretFacts::default()
     };
+    let keys = |keys: &[&str]| SecretFacts {
+        keys: keys.iter().map(|key| (*key).to_owned()).collect(),
+        ..SecretFacts::default()
+    };
     let found = Dereferenced {
         secrets: [
             ("mssql".to_owned(), Some(uri("sqlserver", "mssql.db", None, "encrypt=true"))),
             ("redis-admin".to_owned(), Some(uri("rediss", "redis.db", None, "protocol=resp3"))),
             ("mongo-catalog".to_owned(), Some(uri("mongodb", "mongo.db:27018", Some(27018), ""))),
             ("regcred".to_owned(), Some(SecretFacts::default())),
+            ("smtp".to_owned(), Some(keys(&["username", "password"]))),
+            ("principal".to_owned(), Some(keys(&["password"]))),
         ]
         .into(),
         live_version: None,
+        client_secrets: client_secrets(),
     };
     let spec = json!({
         "host": "school.example.com",
@@ -74,7 +94,21 @@ pub(crate) fn full() -> ValidatedPlatform {
             "metricsFrom": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}],
             "gatewayFrom": [{"cidr": "10.2.0.0/16"}]
         },
-        "telemetry": {"otlpEndpoint": "http://collector.monitoring:4318", "logLevel": "warn"}
+        "telemetry": {"otlpEndpoint": "http://collector.monitoring:4318", "logLevel": "warn"},
+        "identity": {
+            "signUp": "Closed",
+            "firstAdmin": {"email": "principal@school.example.com", "passwordSecretRef": "principal"},
+            "passwordGrant": true,
+            "clients": [
+                {"id": "mobile", "type": "public", "grants": ["authorization_code", "refresh_token"],
+                 "redirectUris": ["app://cb"], "scopes": ["openid", "order.read"]},
+                {"id": "reports", "type": "confidential", "grants": ["client_credentials"],
+                 "scopes": ["catalog.read"]}
+            ]
+        },
+        "mail": {"smtp": {
+            "host": "smtp.example.com", "tls": "Tls", "from": "shop@school.example.com", "secretRef": "smtp"
+        }}
     });
     checked("school", "academy", &spec, &found)
 }

@@ -57,6 +57,11 @@ pub enum Facts {
     Job(JobState),
     /// A pod.
     Pod(PodFacts),
+    /// The Secret of an OAuth client.
+    Client {
+        /// A hash of its values: whoever changes them changes who may come in.
+        values: u64,
+    },
     /// An Ingress or a Service.
     Address {
         /// Whether it has been given an address from outside.
@@ -146,6 +151,11 @@ pub fn seen(kind: Kind, object: &DynamicObject) -> Seen {
             Facts::Workload(Workload { version: label(labels::VERSION), ..workload(object, "readyReplicas") })
         }
         Kind::Job => Facts::Job(job_state(&object.data)),
+        Kind::Secret if label(labels::CLIENT).is_some() => {
+            let mut hasher = DefaultHasher::new();
+            object.data.get("data").map(Value::to_string).hash(&mut hasher);
+            Facts::Client { values: hasher.finish() }
+        }
         Kind::Pod => Facts::Pod(pod_facts(&object.data)),
         Kind::Ingress | Kind::Service => Facts::Address {
             given: object

@@ -1,10 +1,8 @@
 //! From the objects of a plan to the nodes of the graph.
 
-use serde_json::Value;
-
-use crate::apply::{ApplyError, Owner, complete};
+use crate::apply::{ApplyError, Owner, claims_of, complete};
 use crate::build::Plan;
-use crate::children::Kind;
+use crate::children::{ChildKey, Kind};
 use crate::graph::Node;
 use crate::status::Failure;
 
@@ -23,19 +21,13 @@ pub(super) fn nodes(owner: &Owner, plan: &Plan, failures: &mut Vec<Failure>) -> 
     nodes
 }
 
-/// The claims that come into being with an object: itself, or those of a StatefulSet's first pods.
-pub(super) fn claims(node: &Node) -> Vec<String> {
-    let (key, object) = (&node.complete.key, &node.complete.object);
+/// What comes into being with an object and may be opened by a Secret: itself, or the claims of a
+/// StatefulSet's first pods.
+pub(super) fn opened(node: &Node) -> Vec<ChildKey> {
+    let key = &node.complete.key;
     match key.kind {
-        Kind::PersistentVolumeClaim => vec![key.name.clone()],
-        Kind::StatefulSet => object
-            .pointer("/spec/volumeClaimTemplates")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(|template| template.pointer("/metadata/name").and_then(Value::as_str))
-            .map(|template| format!("{template}-{}-0", key.name))
-            .collect(),
+        Kind::PersistentVolumeClaim | Kind::Job => vec![key.clone()],
+        Kind::StatefulSet => claims_of(&node.complete),
         _ => Vec::new(),
     }
 }

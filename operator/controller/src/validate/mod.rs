@@ -4,6 +4,7 @@
 mod components;
 mod defaults;
 mod exposure;
+mod identity;
 mod platform;
 mod quantity;
 mod servers;
@@ -20,7 +21,7 @@ use kube::ResourceExt;
 pub use defaults::{Defaults, VERSIONS};
 pub use platform::{
     Address, Exposure, ExternalAccounts, ExternalServer, ManagedServer, NetworkPolicy, PhotosVolume,
-    Scheduling, Server, ValidatedComponent, ValidatedPlatform,
+    Scheduling, Server, Smtp, ValidatedComponent, ValidatedPlatform,
 };
 
 pub(crate) use servers::usual_scheme;
@@ -53,6 +54,15 @@ impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.field, self.message)
     }
+}
+
+/// What the spec says about accounts and clients.
+struct Identity {
+    sign_up: bool,
+    password_grant: bool,
+    admin_email: String,
+    admin_password_secret: Option<String>,
+    clients: Vec<platform_components::Client>,
 }
 
 /// Collects faults, so that somebody who made three mistakes reads of all three at once.
@@ -105,6 +115,8 @@ pub fn validate(
     let telemetry = spec.telemetry.clone().unwrap_or_default();
     let exposure = exposure::validate(spec, &mut faults);
     let network_policy = exposure::network_policy(spec, &mut faults);
+    let identity = identity::validate(spec, found, &mut faults);
+    let smtp = identity::mail(spec, found, &mut faults);
     if !faults.0.is_empty() {
         return Err(faults.0);
     }
@@ -135,11 +147,13 @@ pub fn validate(
         network_policy,
         otlp_endpoint: telemetry.otlp_endpoint,
         log_level: telemetry.log_level.unwrap_or_default(),
-        admin_email: spec
-            .identity
-            .as_ref()
-            .and_then(|identity| identity.first_admin.as_ref()?.email.clone())
-            .unwrap_or_else(|| format!("admin@{}", spec.host)),
+        admin_email: identity.admin_email,
+        admin_password_secret: identity.admin_password_secret,
+        sign_up: identity.sign_up,
+        password_grant: identity.password_grant,
+        clients: identity.clients,
+        client_secrets: found.client_secrets.clone(),
+        smtp,
         host: spec.host.clone(),
     })
 }

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use courseplatform_api::{
-    AccessMode, DeletionPolicy, EgressSpec, LogLevel, PeerSpec, Plan, PullPolicy, ResourcesSpec,
+    AccessMode, DeletionPolicy, EgressSpec, LogLevel, PeerSpec, Plan, PullPolicy, ResourcesSpec, SmtpTls,
     TolerationSpec,
 };
-use platform_components::{Name, ServerKind};
+use platform_components::{Client, Name, ServerKind};
 
 /// A platform that can be built.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,6 +58,18 @@ pub struct ValidatedPlatform {
     pub log_level: LogLevel,
     /// The first administrator's e-mail address.
     pub admin_email: String,
+    /// The Secret with the first administrator's password; one is generated when `None`.
+    pub admin_password_secret: Option<String>,
+    /// Whether people may make accounts for themselves.
+    pub sign_up: bool,
+    /// Whether clients that ask for the password grant have it.
+    pub password_grant: bool,
+    /// OAuth clients beside the platform's own components, without their secrets.
+    pub clients: Vec<Client>,
+    /// By client, the hashes of its valid secrets, where its Secret is there.
+    pub client_secrets: BTreeMap<String, Vec<String>>,
+    /// The mail server.
+    pub smtp: Option<Smtp>,
 }
 
 impl ValidatedPlatform {
@@ -66,6 +78,21 @@ impl ValidatedPlatform {
     pub fn keeps_data(&self) -> bool {
         self.deletion_policy == DeletionPolicy::Retain
     }
+}
+
+/// A mail server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Smtp {
+    /// Its host.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// How the connection is protected.
+    pub tls: SmtpTls,
+    /// Whom mails come from.
+    pub from: String,
+    /// The Secret with the keys `username` and `password`, when the server asks for them.
+    pub secret: Option<String>,
 }
 
 /// A server in use.

@@ -40,7 +40,7 @@ fn uri(scheme: &str, hosts: &str, port: Option<u16>, has_user: bool) -> UriFacts
 fn found(secrets: &[(&str, Option<SecretFacts>)]) -> Dereferenced {
     Dereferenced {
         secrets: secrets.iter().map(|(name, facts)| ((*name).to_owned(), facts.clone())).collect(),
-        live_version: None,
+        ..Dereferenced::default()
     }
 }
 
@@ -130,7 +130,7 @@ fn what_the_operator_sets_itself_can_not_be_set_by_env() {
         rejects(&env("DATABASE_URL_FILE"), &Dereferenced::default()),
         ["Spec spec.services.order.env: DATABASE_URL_FILE is set by the operator itself"]
     );
-    for allowed in ["INSECURE_DEV_WRITES", "LOG_LEVEL"] {
+    for allowed in ["HTTP_PROXY", "LOG_LEVEL"] {
         assert!(validate(&env(allowed), &Dereferenced::default(), &Defaults::default()).is_ok(), "{allowed}");
     }
 }
@@ -301,4 +301,78 @@ fn configuration_of_a_managed_server_is_taken_but_for_what_the_operator_sets() {
         rejects(&with(postgres(json!({"port": "1"}))), &Dereferenced::default()),
         ["Spec spec.servers.postgres.managed.config: port is set by the operator itself"]
     );
+}
+
+#[test]
+fn accounts_and_mail_have_defaults() {
+    let platform = accepts(json!({"mail": {"smtp": {"host": "mx", "from": "a@b.example"}}}));
+    assert!(platform.sign_up && !platform.password_grant && platform.clients.is_empty());
+    assert_eq!(platform.admin_email, "admin@courses.example.com");
+    let smtp = platform.smtp.unwrap();
+    assert_eq!((smtp.port, smtp.secret), (587, None));
+    assert_eq!(accepts(json!({})).smtp, None);
+}
+
+#[test]
+fn secrets_of_accounts_and_mail_must_be_there_with_their_keys() {
+    let platform = with(json!({
+        "identity": {"firstAdmin": {"passwordSecretRef": "admin"}},
+        "mail": {"smtp": {"host": "mx", "from": "a@b.example", "secretRef": "smtp"}}
+    }));
+    assert_eq!(
+        rejects(&platform, &found(&[("smtp", Some(secret(&["username"])))])),
+        [
+            "Reference spec.identity.firstAdmin.passwordSecretRef: there is no Secret admin in this namespace",
+            "Reference spec.mail.smtp.secretRef: the Secret smtp has no key password",
+        ]
+    );
+    let there =
+        found(&[("smtp", Some(secret(&["username", "password"]))), ("admin", Some(secret(&["password"])))]);
+    assert!(validate(&platform, &there, &Defaults::default()).is_ok());
+}
+
+#[test]
+fn a_client_that_identity_would_refuse_is_refused_with_its_field() {
+    let client = |change: Value| {
+        let mut client = json!({"id": "app", "type": "public", "grants": ["authorization_code"],
+            "redirectUris": ["app://cb"], "scopes": ["openid"]});
+        client.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        with(json!({"identity": {"clients": [client]}}))
+    };
+    let good = client(json!({}));
+    assert!(validate(&good, &Dereferenced::default(), &Defaults::default()).is_ok());
+    for (change, expected) in [
+        (json!({"id": "order"}), "Spec spec.identity.clients[order].id: is the name of a component"),
+        (json!({"id": "app-"}), "Spec spec.identity.clients[app-].id: must not end with a hyphen"),
+        (
+            json!({"scopes": ["order.buy"]}),
+            "Spec spec.identity.clients[app].scopes: order.buy is for first-party",
+        ),
+        (
+            json!({"redirectUris": ["https://me@app.example/cb"]}),
+            "Spec spec.identity.clients[app].redirectUris: \"https://me@app.example/cb\" must not have a user name",
+        ),
+        (
+            json!({"type": "confidential", "firstParty": true, "scopes": ["order.sys.status"],
+                "grants": ["authorization_code", "client_credentials"]}),
+            "Spec spec.identity.clients[app].scopes: order.sys.status is for the platform's own components",
+        ),
+    ] {
+        let faults = rejects(&client(change), &Dereferenced::default());
+        assert!(faults.len() == 1 && faults[0].starts_with(expected), "{faults:?}");
+    }
+    let mut twice = good;
+    let clients = &mut twice.spec.identity.as_mut().unwrap().clients;
+    clients.push(clients[0].clone());
+    let faults = rejects(&twice, &Dereferenced::default());
+    assert_eq!(faults, ["Spec spec.identity.clients[app].id: stands twice"]);
+}
+
+#[test]
+fn the_rules_of_the_resource_know_every_component_by_name() {
+    let crd = serde_json::to_string(&courseplatform_api::crd()).unwrap();
+    let names: Vec<String> =
+        platform_components::components().iter().map(|entry| format!("'{}'", entry.name)).collect();
+    let list = format!("[{}]", names.join(", "));
+    assert_eq!(crd.matches(&list).count(), 6, "once for clients, and for each of five servers");
 }

@@ -61,3 +61,24 @@ async fn two_platforms_in_one_namespace_do_not_meet() {
     namespace.condition_of("a", "Ready", "True", "AllComponentsReady").await;
     namespace.condition_of("b", "Ready", "True", "AllComponentsReady").await;
 }
+
+#[tokio::test]
+async fn the_volume_of_somebody_else_is_never_used() {
+    let namespace = Namespace::new().await;
+    let _kubelet = Kubelet::start(&namespace);
+    let claim = serde_json::from_value(json!({
+        "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data-demo-redis-0"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+    }))
+    .unwrap();
+    let claims = namespace.api("v1", "PersistentVolumeClaim");
+    let before = claims.create(&PostParams::default(), &claim).await.unwrap();
+    let _operator = namespace.operator().await;
+    namespace.platform(json!({})).await;
+    eventually("the other servers", || async {
+        (namespace.names("apps/v1", "StatefulSet").await.len() == 3).then_some(())
+    })
+    .await;
+    assert!(!namespace.names("apps/v1", "StatefulSet").await.contains(&"demo-redis".to_owned()));
+    assert_eq!(claims.get("data-demo-redis-0").await.unwrap(), before);
+}

@@ -9,13 +9,16 @@ use crate::support::{Kubelet, Namespace, eventually};
 
 const RETAINED: &str = "courseplatform.dev/retained";
 
-/// The Secrets and claims that the operator makes; those of servers belong to their StatefulSets.
+/// The Secrets and claims that hold data or open it. What is about OAuth clients opens nothing.
 async fn keepers(namespace: &Namespace) -> Vec<DynamicObject> {
     let mut found = Vec::new();
     for kind in ["Secret", "PersistentVolumeClaim"] {
         found.extend(namespace.api("v1", kind).list(&ListParams::default()).await.unwrap().items);
     }
-    found.retain(|object| !object.name_any().starts_with("data-"));
+    found.retain(|object| {
+        let name = object.name_any();
+        !name.contains("-client-") && !name.ends_with("-identity-clients")
+    });
     found
 }
 
@@ -27,7 +30,11 @@ fn is_retained(object: &DynamicObject, uid: &str) -> bool {
     object.owner_references().is_empty() && object.annotations().get(RETAINED).is_some_and(|by| by == uid)
 }
 
+/// Claims of servers are owned by their StatefulSets, which go with the platform.
 fn is_owned(object: &DynamicObject, uid: &str) -> bool {
+    if object.name_any().starts_with("data-") {
+        return !object.annotations().contains_key(RETAINED);
+    }
     object.owner_references().iter().any(|owner| {
         owner.uid == uid && owner.controller == Some(true) && owner.block_owner_deletion == Some(true)
     }) && !object.annotations().contains_key(RETAINED)
@@ -63,7 +70,13 @@ async fn with_retain_volumes_and_secrets_have_no_owner_and_everything_else_has()
     let platform = namespace.platform(json!({})).await;
     let uid = platform.uid().unwrap();
     namespace.condition("Ready", "True", "AllComponentsReady").await;
-    let keepers = keepers(&namespace).await;
+    let keepers = eventually("claims of servers are retained", || async {
+        let keepers = keepers(&namespace).await;
+        let claims = keepers.iter().filter(|object| object.name_any().starts_with("data-"));
+        claims.clone().all(|claim| is_retained(claim, &uid)).then_some(())?;
+        (claims.count() == 4).then_some(keepers)
+    })
+    .await;
     assert!(keepers.iter().any(is_secret) && !keepers.iter().all(is_secret));
     for object in &keepers {
         assert!(is_retained(object, &uid), "{}", object.name_any());
@@ -114,7 +127,11 @@ async fn a_later_platform_of_the_same_name_finds_data_and_passwords() {
     let _operator = namespace.operator().await;
     let first = namespace.platform(json!({})).await.uid().unwrap();
     namespace.condition("Ready", "True", "AllComponentsReady").await;
-    let before = keepers(&namespace).await;
+    let before = eventually("everything is retained", || async {
+        let keepers = keepers(&namespace).await;
+        keepers.iter().all(|object| is_retained(object, &first)).then_some(keepers)
+    })
+    .await;
     delete_platform(&namespace, &first).await;
 
     let second = namespace.platform(json!({})).await.uid().unwrap();
@@ -124,7 +141,11 @@ async fn a_later_platform_of_the_same_name_finds_data_and_passwords() {
         let new = namespace.api("v1", kind).get(&old.name_any()).await.unwrap();
         assert_eq!(new.uid(), old.uid(), "{} was made anew", old.name_any());
         assert_eq!(new.data.get("data"), old.data.get("data"));
-        assert!(is_retained(&new, &second), "{} belongs to nobody", old.name_any());
+        eventually(&format!("{} belongs to the new platform", old.name_any()), || async {
+            let new = namespace.api("v1", kind).get(&old.name_any()).await.unwrap();
+            is_retained(&new, &second).then_some(())
+        })
+        .await;
     }
 }
 
@@ -147,4 +168,29 @@ async fn a_volume_without_its_secret_never_gets_a_new_password() {
     assert!(message.contains("demo-postgres-admin-v1"), "{message}");
     namespace.condition("CredentialsCurrent", "False", "CredentialsLost").await;
     assert!(!namespace.names("v1", "Secret").await.contains(&"demo-postgres-admin-v1".to_owned()));
+}
+
+#[tokio::test]
+async fn an_account_that_a_server_knows_never_gets_a_new_password() {
+    let namespace = Namespace::new().await;
+    let _kubelet = Kubelet::start(&namespace);
+    let _operator = namespace.operator().await;
+    namespace.platform(json!({})).await;
+    namespace.condition("Ready", "True", "AllComponentsReady").await;
+    let account = "demo-order-postgres-v1".to_owned();
+    namespace.delete("v1", "Secret", &account).await;
+    let message = namespace.condition("CredentialsCurrent", "False", "CredentialsLost").await;
+    assert!(message.contains(&account), "{message}");
+    assert!(!namespace.names("v1", "Secret").await.contains(&account));
+
+    // A Job that runs again tells the server the new one.
+    let jobs = namespace.names("batch/v1", "Job").await;
+    let job = jobs.iter().find(|name| message.contains(*name)).unwrap();
+    namespace.delete("batch/v1", "Job", job).await;
+    namespace.condition("CredentialsCurrent", "True", "Current").await;
+    assert!(namespace.names("v1", "Secret").await.contains(&account));
+    eventually("the Job is made again", || async {
+        namespace.names("batch/v1", "Job").await.contains(job).then_some(())
+    })
+    .await;
 }

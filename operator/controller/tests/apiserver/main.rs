@@ -7,6 +7,7 @@
 mod support;
 
 mod bad_input;
+mod clients;
 mod conflicts;
 mod deletion;
 mod election;
