@@ -201,6 +201,33 @@ impl Component {
         self.servers.iter().any(|server| !server.alternatives.is_empty())
     }
 
+    /// The system scopes of everything it calls, each once: what its own tokens may carry.
+    pub fn system_scopes(&self) -> impl Iterator<Item = &'static str> {
+        self.calls.iter().flat_map(|edge| edge.scopes).copied()
+    }
+
+    /// Whether it gets tokens from identity, and so has a client's secret: it calls others with system
+    /// scopes, exchanges users' tokens, or signs users in.
+    #[must_use]
+    pub fn is_client(&self) -> bool {
+        self.system_scopes().next().is_some() || matches!(self.name, Name::Gateway | Name::Web)
+    }
+
+    /// Whether it checks access tokens: it has an API that takes them, or lets nobody else through.
+    #[must_use]
+    pub fn checks_tokens(&self) -> bool {
+        self.name == Name::Gateway || self.routes.iter().any(|route| route.audience.is_some())
+    }
+
+    /// Whom it connects to, each once: whom it calls, and identity when it gets keys or tokens there.
+    /// Unlike a call this makes it wait for nobody: keys and tokens are fetched when they are needed.
+    pub fn connects_to(&self) -> impl Iterator<Item = Name> {
+        let called = self.calls.iter().map(|edge| edge.to);
+        let fetches = self.checks_tokens() || self.is_client();
+        let calls_identity = self.calls.iter().any(|edge| edge.to == Name::Identity);
+        called.chain((fetches && !calls_identity).then_some(Name::Identity))
+    }
+
     /// Whether it talks to the message broker.
     #[must_use]
     pub fn uses_broker(&self) -> bool {

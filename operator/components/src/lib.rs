@@ -6,18 +6,25 @@
 //! A new service is one entry in [`components`]. Its settings, network policies, database,
 //! broker user, rollout order and public routes follow from that entry.
 
+mod clients;
 mod component;
 mod messages;
 pub mod names;
 pub mod provision;
 mod routes;
+mod scopes;
 mod settings;
 mod table;
 mod topology;
 
+pub use clients::{
+    CLIENTS_VERSION, Client, ClientType, ClientsError, ClientsFile, Grant, ScopeEntry, built_in_clients,
+    clients_file, confidential_clients, is_client_id, secret_sha256,
+};
 pub use component::{Component, Edge, Name, Queue, ServerKind, ServerUse};
 pub use messages::{COMMANDS, EVENTS, Message, MessageKind, message, messages};
 pub use routes::{PublicRoute, ROUTES_VERSION, Route, RoutesFile, Upstream, routes_file};
+pub use scopes::{Role, Scope, Subject, scope, scopes};
 pub use settings::{Setting, Source};
 pub use table::{component, components};
 pub use topology::{
