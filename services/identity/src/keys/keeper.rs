@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use platform_auth::KeySet;
 use platform_http::problem::Chain;
 use platform_http::server::{CheckError, Dependency, Need};
 use time::OffsetDateTime;
@@ -52,7 +53,7 @@ pub(super) struct Known {
     /// The last set that could be read. It is served whatever happened since: tokens out there were signed
     /// with it, and verifying them needs no private half.
     pub(super) jwks: Option<Arc<Jwks>>,
-    /// The same, parsed; with them the ones that will be published while this set is in use.
+    /// The same, parsed.
     pub(super) verifying: Vec<Arc<VerifyingKey>>,
     /// The published ones with their private halves, by generation.
     pub(super) signing: Vec<Arc<SigningKey>>,
@@ -66,6 +67,8 @@ pub(crate) struct Keeper {
     keyring: KeyringFile,
     policy: Policy,
     known: watch::Sender<Known>,
+    /// The same keys for whoever checks access tokens in this process.
+    trusted: platform_auth::Keys,
 }
 
 /// A look at the store: what is published, and whether it can sign.
@@ -77,12 +80,17 @@ struct Look {
 
 impl Keeper {
     pub(crate) fn new(store: Arc<dyn KeyStore>, keyring: KeyringFile, policy: Policy) -> Self {
-        Self { store, keyring, policy, known: watch::Sender::default() }
+        Self { store, keyring, policy, known: watch::Sender::default(), trusted: platform_auth::Keys::default() }
     }
 
     /// The keys, to be read whenever they are needed.
     pub(crate) fn keys(&self) -> Keys {
         Keys::new(self.known.subscribe())
+    }
+
+    /// The keys that access tokens are checked with here, always the published ones.
+    pub(crate) fn trusted(&self) -> platform_auth::Keys {
+        self.trusted.clone()
     }
 
     /// The dependency `signing-keys`: hard, since without them nothing can be signed.
@@ -166,6 +174,11 @@ impl Keeper {
     /// error is kept for `/readyz`, which also logs that it changed.
     async fn refresh(&self, now: OffsetDateTime) -> Result<(), KeeperError> {
         let outcome = self.look(now).await;
+        if let Ok(look) = &outcome
+            && let Ok(set) = KeySet::parse(&serde_json::to_vec(&*look.jwks).unwrap_or_default())
+        {
+            self.trusted.replace(set);
+        }
         self.known.send_modify(|known| match &outcome {
             Ok(look) => {
                 known.jwks = Some(Arc::clone(&look.jwks));
