@@ -10,6 +10,7 @@ mod settings;
 use axum::Router;
 use baskets::BasketStore;
 use catalog::Catalog;
+use platform_auth::{AccessTokenScheme, AuthSettings};
 use platform_http::server::Need;
 use platform_messaging::Consumer;
 use platform_service::{CommonSettings, Component, Runtime, StartError, amqp, redis};
@@ -26,6 +27,7 @@ const PUBLIC_PREFIX: &str = "/services/basket";
 #[openapi(
     info(title = "Basket", description = "Baskets of the course platform."),
     servers((url = "/services/basket")),
+    modifiers(&AccessTokenScheme),
     tags((name = "baskets", description = "The caller's basket"))
 )]
 struct Document;
@@ -40,6 +42,10 @@ impl Component for Basket {
 
     fn common(settings: &Settings) -> &CommonSettings {
         &settings.common
+    }
+
+    fn auth(settings: &Settings) -> Option<&AuthSettings> {
+        Some(&settings.auth)
     }
 
     fn openapi() -> OpenApi {

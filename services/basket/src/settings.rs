@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use platform_auth::AuthSettings;
 use platform_config::base_url;
 use platform_service::CommonSettings;
 use platform_service::amqp::AmqpSettings;
@@ -14,6 +15,10 @@ pub struct Settings {
     /// What every component is told.
     #[command(flatten)]
     pub common: CommonSettings,
+
+    /// The tokens of callers.
+    #[command(flatten)]
+    pub auth: AuthSettings,
 
     /// The service's own store.
     #[command(flatten)]

@@ -17,6 +17,7 @@ use axum::Router;
 use categories::CategoryStore;
 use courses::CourseStore;
 use index::Index;
+use platform_auth::{AccessTokenScheme, AuthSettings};
 use platform_messaging::Relay;
 use platform_messaging::outbox::mongodb::MongoOutbox;
 use platform_service::{CommonSettings, Component, Runtime, StartError, amqp, mongodb};
@@ -32,6 +33,7 @@ const PUBLIC_PREFIX: &str = "/services/catalog";
 #[openapi(
     info(title = "Catalog", description = "Categories and courses of the course platform."),
     servers((url = "/services/catalog")),
+    modifiers(&AccessTokenScheme),
     tags(
         (name = "categories", description = "The shelves of the shop"),
         (name = "courses", description = "Courses, by everybody who looks and by those who teach"),
@@ -50,6 +52,10 @@ impl Component for Catalog {
 
     fn common(settings: &Settings) -> &CommonSettings {
         &settings.common
+    }
+
+    fn auth(settings: &Settings) -> Option<&AuthSettings> {
+        Some(&settings.auth)
     }
 
     fn openapi() -> OpenApi {

@@ -1,5 +1,6 @@
 //! What the catalog service can be told.
 
+use platform_auth::AuthSettings;
 use platform_money::Currency;
 use platform_service::CommonSettings;
 use platform_service::amqp::AmqpSettings;
@@ -11,6 +12,10 @@ pub struct Settings {
     /// What every component is told.
     #[command(flatten)]
     pub common: CommonSettings,
+
+    /// The tokens of callers.
+    #[command(flatten)]
+    pub auth: AuthSettings,
 
     /// The service's own database.
     #[command(flatten)]

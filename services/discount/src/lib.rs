@@ -7,6 +7,7 @@ mod coupons;
 mod settings;
 
 use axum::Router;
+use platform_auth::{AccessTokenScheme, AuthSettings};
 use platform_service::{CommonSettings, Component, Runtime, StartError, postgres};
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
@@ -23,6 +24,7 @@ static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
 #[openapi(
     info(title = "Discount", description = "Coupons of the course platform."),
     servers((url = "/services/discount")),
+    modifiers(&AccessTokenScheme),
     tags((name = "coupons", description = "Coupons of an instructor, and what a code gives"))
 )]
 struct Document;
@@ -37,6 +39,10 @@ impl Component for Discount {
 
     fn common(settings: &Settings) -> &CommonSettings {
         &settings.common
+    }
+
+    fn auth(settings: &Settings) -> Option<&AuthSettings> {
+        Some(&settings.auth)
     }
 
     fn openapi() -> OpenApi {

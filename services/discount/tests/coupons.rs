@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 use discount::Discount;
-use platform_service::{TestComponent, spawn_for_test};
-use platform_testkit::{Api, Binary, Postgres, bad_input, secret_file};
+use platform_service::{Component as _, TestComponent, spawn_for_test};
+use platform_testkit::{Api, Binary, Postgres, TestIssuer, bad_input, bad_tokens, life, routes, secret_file};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -19,7 +19,7 @@ async fn discount() -> Running {
     let url = secret_file(database.url());
     let path = url.path().to_str().unwrap();
     Binary::new(env!("CARGO_BIN_EXE_discount")).env("DATABASE_URL_FILE", path).succeeds(&["migrate"]).await;
-    let settings = [("DATABASE_URL_FILE", path), ("INSECURE_DEV_WRITES", "true")];
+    let settings = [("DATABASE_URL_FILE", path), ("JWKS_URI", TestIssuer::shared().jwks_uri())];
     let component = spawn_for_test::<Discount>(&settings).await.unwrap();
     Running { api: Api::new(component.url("")), _component: component, _database: database, _url: url }
 }
@@ -161,11 +161,31 @@ async fn whatever_is_wrong_with_a_body_is_told_and_nothing_is_stored() {
 }
 
 #[tokio::test]
-async fn without_the_development_switch_nobody_can_write() {
+async fn every_route_demands_what_the_table_says() {
+    let running = discount().await;
+    let document = serde_json::to_value(Discount::openapi()).unwrap();
+    routes::check(&running.api, "discount", &document).await;
+}
+
+#[tokio::test]
+async fn no_wrong_token_is_accepted() {
+    let running = discount().await;
+    bad_tokens::check(&running.api, "discount", http::Method::GET, "/v1/coupons", "discount.manage").await;
+}
+
+#[tokio::test]
+async fn while_the_keys_were_never_there_a_token_is_put_off_and_not_refused() {
     let database = Postgres::database().await;
     let url = secret_file(database.url());
-    let settings = [("DATABASE_URL_FILE", url.path().to_str().unwrap())];
+    let settings = [
+        ("DATABASE_URL_FILE", url.path().to_str().unwrap()),
+        ("JWKS_URI", "http://127.0.0.1:1/identity/jwks"),
+    ];
     let component = spawn_for_test::<Discount>(&settings).await.unwrap();
-    let api = Api::new(component.url("")).as_user(Uuid::now_v7());
+    life::ready_without(&Api::new(component.admin_url("")), "identity-keys").await;
+    let api = Api::new(component.url(""));
+    let busy = api.as_user(Uuid::now_v7()).post("/v1/coupons", percent("LATER")).await;
+    busy.problem(503, "unavailable");
+    assert!(busy.header("retry-after").is_some());
     api.post("/v1/coupons", percent("NOBODY")).await.problem(401, "unauthenticated");
 }

@@ -3,7 +3,7 @@
 
 use discount::Discount;
 use platform_service::{Component as _, spawn_for_test};
-use platform_testkit::{Api, Binary, Postgres, TcpProxy, golden, life, secret_file};
+use platform_testkit::{Api, Binary, Postgres, TcpProxy, TestIssuer, golden, life, secret_file};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -21,12 +21,16 @@ async fn a_wrong_setting_is_refused_with_one_line_that_names_it() {
         ("DATABASE_URL_FILE", empty.path().to_str().unwrap()),
         ("DATABASE_MAX_CONNECTIONS", "0"),
     ];
-    life::refuses(&good, &wrong, &["DATABASE_URL_FILE"]).await;
+    life::refuses_with_tokens(&good, &wrong, &["DATABASE_URL_FILE"]).await;
 }
 
 #[tokio::test]
 async fn help_documents_every_setting() {
-    life::help_documents(&Binary::new(BINARY), &["DATABASE_URL_FILE", "DATABASE_MAX_CONNECTIONS"]).await;
+    life::help_documents(
+        &Binary::new(BINARY),
+        &["JWKS_URI", "DATABASE_URL_FILE", "DATABASE_MAX_CONNECTIONS"],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -49,7 +53,8 @@ async fn a_database_that_is_away_is_named_and_waited_for() {
     let proxy = TcpProxy::to(database.address()).await;
     proxy.refuse();
     let url = secret_file(&database.url_through(proxy.address()));
-    let settings = [("DATABASE_URL_FILE", url.path().to_str().unwrap()), ("INSECURE_DEV_WRITES", "true")];
+    let settings =
+        [("DATABASE_URL_FILE", url.path().to_str().unwrap()), ("JWKS_URI", TestIssuer::shared().jwks_uri())];
 
     let component = spawn_for_test::<Discount>(&settings).await.unwrap();
     let (api, admin) = (Api::new(component.url("")), Api::new(component.admin_url("")));

@@ -10,6 +10,7 @@ mod settings;
 use std::sync::Arc;
 
 use axum::Router;
+use platform_auth::{AccessTokenScheme, AuthSettings};
 use platform_http::client::PeerClient;
 use platform_service::sqlserver::{self, Engine, Migration};
 use platform_service::{CommonSettings, Component, Runtime, StartError, postgres};
@@ -34,6 +35,7 @@ const SQLSERVER_MIGRATIONS: &[Migration] = &[
 #[openapi(
     info(title = "Order", description = "Orders of the course platform."),
     servers((url = "/services/order")),
+    modifiers(&AccessTokenScheme),
     tags((name = "orders", description = "What somebody bought"))
 )]
 struct Document;
@@ -48,6 +50,10 @@ impl Component for Ordering {
 
     fn common(settings: &Settings) -> &CommonSettings {
         &settings.common
+    }
+
+    fn auth(settings: &Settings) -> Option<&AuthSettings> {
+        Some(&settings.auth)
     }
 
     fn openapi() -> OpenApi {

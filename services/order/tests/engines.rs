@@ -4,7 +4,9 @@
 
 mod support;
 
-use platform_testkit::{Api, Engine, bad_input, engine_tests};
+use order::Ordering;
+use platform_service::Component as _;
+use platform_testkit::{Api, Engine, bad_input, bad_tokens, engine_tests, routes};
 use serde_json::{Value, json};
 use support::{Shop, Store, order_of};
 use uuid::Uuid;
@@ -21,6 +23,8 @@ engine_tests! {
     whatever_is_wrong_with_a_body_is_told_and_nothing_is_stored,
     the_largest_order_with_the_longest_texts_is_stored_whole,
     migrations_may_run_twice_and_at_the_same_time,
+    every_route_demands_what_the_table_says,
+    no_wrong_token_is_accepted,
 }
 
 /// A new buyer with a new key for each request.
@@ -236,4 +240,15 @@ async fn migrations_may_run_twice_and_at_the_same_time(engine: Engine) {
     let binary = store.binary();
     tokio::join!(binary.succeeds(&["migrate"]), binary.succeeds(&["migrate"]), binary.succeeds(&["migrate"]));
     binary.succeeds(&["migrate"]).await;
+}
+
+async fn every_route_demands_what_the_table_says(engine: Engine) {
+    let shop = Shop::open(engine).await;
+    let document = serde_json::to_value(Ordering::openapi()).unwrap();
+    routes::check(&shop.api, "order", &document).await;
+}
+
+async fn no_wrong_token_is_accepted(engine: Engine) {
+    let shop = Shop::open(engine).await;
+    bad_tokens::check(&shop.api, "order", http::Method::GET, "/v1/orders", "order.read").await;
 }

@@ -3,7 +3,7 @@
 
 use order::Ordering;
 use platform_service::{Component as _, spawn_for_test};
-use platform_testkit::{Api, Binary, Postgres, TcpProxy, golden, life, secret_file};
+use platform_testkit::{Api, Binary, Postgres, TcpProxy, TestIssuer, golden, life, secret_file};
 use uuid::Uuid;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_order");
@@ -27,13 +27,16 @@ async fn a_wrong_setting_is_refused_with_one_line_that_names_it() {
         ("CATALOG_URL", ""),
         ("CATALOG_URL", "catalog:8080"),
     ];
-    life::refuses(&good, &wrong, &["DATABASE_URL_FILE", "CATALOG_URL"]).await;
+    life::refuses_with_tokens(&good, &wrong, &["DATABASE_URL_FILE", "CATALOG_URL"]).await;
 }
 
 #[tokio::test]
 async fn help_documents_every_setting() {
-    life::help_documents(&Binary::new(BINARY), &["DATABASE_URL_FILE", "DATABASE_ENGINE", "CATALOG_URL"])
-        .await;
+    life::help_documents(
+        &Binary::new(BINARY),
+        &["JWKS_URI", "DATABASE_URL_FILE", "DATABASE_ENGINE", "CATALOG_URL"],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -48,7 +51,7 @@ async fn a_database_that_is_away_is_named_and_waited_for_and_the_catalog_only_na
     let settings = [
         ("DATABASE_URL_FILE", url.path().to_str().unwrap()),
         ("CATALOG_URL", NO_CATALOG),
-        ("INSECURE_DEV_WRITES", "true"),
+        ("JWKS_URI", TestIssuer::shared().jwks_uri()),
     ];
 
     let component = spawn_for_test::<Ordering>(&settings).await.unwrap();

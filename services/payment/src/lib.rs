@@ -12,6 +12,7 @@ mod settings;
 use std::sync::Arc;
 
 use axum::Router;
+use platform_auth::{AccessTokenScheme, AuthSettings};
 use platform_service::{CommonSettings, Component, Runtime, StartError, postgres};
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
@@ -28,6 +29,7 @@ static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
 #[openapi(
     info(title = "Payment", description = "Card tokens and payments of the course platform."),
     servers((url = "/services/payment")),
+    modifiers(&AccessTokenScheme),
     tags(
         (name = "cards", description = "One-time tokens that stand for a card"),
         (name = "payments", description = "What was paid, declined or is still unknown"),
@@ -45,6 +47,10 @@ impl Component for Payment {
 
     fn common(settings: &Settings) -> &CommonSettings {
         &settings.common
+    }
+
+    fn auth(settings: &Settings) -> Option<&AuthSettings> {
+        Some(&settings.auth)
     }
 
     fn openapi() -> OpenApi {

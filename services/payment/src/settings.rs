@@ -1,5 +1,6 @@
 //! What the payment service can be told.
 
+use platform_auth::AuthSettings;
 use platform_service::CommonSettings;
 use platform_service::postgres::DatabaseSettings;
 
@@ -9,6 +10,9 @@ pub struct Settings {
     /// What every component is told.
     #[command(flatten)]
     pub common: CommonSettings,
+    /// The tokens of callers.
+    #[command(flatten)]
+    pub auth: AuthSettings,
     /// The service's own database.
     #[command(flatten)]
     pub database: DatabaseSettings,

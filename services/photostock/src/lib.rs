@@ -7,6 +7,7 @@ mod photos;
 mod settings;
 
 use axum::Router;
+use platform_auth::{AccessTokenScheme, AuthSettings};
 use platform_service::{CommonSettings, Component, Runtime, StartError};
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
@@ -21,6 +22,7 @@ const PUBLIC_PREFIX: &str = "/services/photostock";
 #[openapi(
     info(title = "Photostock", description = "Photos of the course platform."),
     servers((url = "/services/photostock")),
+    modifiers(&AccessTokenScheme),
     tags((name = "photos", description = "Photos by the hash of their content"))
 )]
 struct Document;
@@ -35,6 +37,10 @@ impl Component for Photostock {
 
     fn common(settings: &Settings) -> &CommonSettings {
         &settings.common
+    }
+
+    fn auth(settings: &Settings) -> Option<&AuthSettings> {
+        Some(&settings.auth)
     }
 
     fn openapi() -> OpenApi {

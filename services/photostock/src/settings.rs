@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use platform_auth::AuthSettings;
 use platform_service::CommonSettings;
 
 /// Settings of the photostock service.
@@ -10,6 +11,10 @@ pub struct Settings {
     /// What every component is told.
     #[command(flatten)]
     pub common: CommonSettings,
+
+    /// The tokens of callers.
+    #[command(flatten)]
+    pub auth: AuthSettings,
 
     /// Folder in which photos are kept; it must exist and be writable.
     #[arg(long, env, value_parser = folder)]

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use photostock::Photostock;
 use platform_service::{Component as _, spawn_for_test};
-use platform_testkit::{Api, Binary, golden, life};
+use platform_testkit::{Api, Binary, TestIssuer, golden, life};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_photostock");
 
@@ -22,12 +22,16 @@ async fn a_wrong_setting_is_refused_with_one_line_that_names_it() {
         ("MAX_PHOTO_PIXELS", "0"),
         ("CONCURRENT_DECODES", "0"),
     ];
-    life::refuses(&good, &wrong, &["PHOTOS_DIR"]).await;
+    life::refuses_with_tokens(&good, &wrong, &["PHOTOS_DIR"]).await;
 }
 
 #[tokio::test]
 async fn help_documents_every_setting() {
-    life::help_documents(&Binary::new(BINARY), &["PHOTOS_DIR", "MAX_PHOTO_BYTES", "MAX_PHOTO_PIXELS"]).await;
+    life::help_documents(
+        &Binary::new(BINARY),
+        &["JWKS_URI", "PHOTOS_DIR", "MAX_PHOTO_BYTES", "MAX_PHOTO_PIXELS"],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -41,7 +45,8 @@ async fn a_volume_that_is_away_is_named_and_waited_for() {
     let outside = tempfile::tempdir().unwrap();
     let folder = outside.path().join("photos");
     std::fs::create_dir(&folder).unwrap();
-    let component = spawn_for_test::<Photostock>(&[("PHOTOS_DIR", folder.to_str().unwrap())]).await.unwrap();
+    let settings = [("PHOTOS_DIR", folder.to_str().unwrap()), ("JWKS_URI", TestIssuer::shared().jwks_uri())];
+    let component = spawn_for_test::<Photostock>(&settings).await.unwrap();
     let admin = Api::new(component.admin_url(""));
     life::ready(&admin).await;
 

@@ -5,8 +5,8 @@ use std::io::Cursor;
 
 use http::Method;
 use photostock::Photostock;
-use platform_service::{TestComponent, spawn_for_test};
-use platform_testkit::{Answer, Api};
+use platform_service::{Component as _, TestComponent, spawn_for_test};
+use platform_testkit::{Answer, Api, TestIssuer, bad_tokens, routes};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -20,7 +20,7 @@ async fn photostock() -> Running {
     let folder = tempfile::tempdir().unwrap();
     let settings = [
         ("PHOTOS_DIR", folder.path().to_str().unwrap()),
-        ("INSECURE_DEV_WRITES", "true"),
+        ("JWKS_URI", TestIssuer::shared().jwks_uri()),
         ("MAX_PHOTO_BYTES", "300000"),
         ("MAX_PHOTO_PIXELS", "2000"),
     ];
@@ -132,4 +132,24 @@ async fn names_never_reach_outside_the_folder() {
     ] {
         running.api.get(&path).await.problem(404, "not-found");
     }
+}
+
+#[tokio::test]
+async fn every_route_demands_what_the_table_says() {
+    let running = photostock().await;
+    let document = serde_json::to_value(Photostock::openapi()).unwrap();
+    routes::check(&Api::new(running.api.base()), "photostock", &document).await;
+}
+
+#[tokio::test]
+async fn no_wrong_token_is_accepted() {
+    let running = photostock().await;
+    bad_tokens::check(
+        &Api::new(running.api.base()),
+        "photostock",
+        http::Method::POST,
+        "/v1/photos",
+        "photo.write",
+    )
+    .await;
 }

@@ -4,7 +4,7 @@ use axum::extract;
 use axum::response::{IntoResponse, Response};
 use garde::Validate;
 use http::{HeaderValue, StatusCode, header};
-use platform_auth::Caller;
+use platform_auth::{Caller, scope};
 use platform_http::problem::{self, ProblemType};
 use platform_http::{Json, Path, Problem, entity_tag};
 use platform_money::Money;
@@ -106,9 +106,13 @@ impl BasketDocument {
 /// Shows the caller's basket; an empty one when nothing is in it.
 #[utoipa::path(
     get, path = "/v1/basket", operation_id = "show_basket", tag = "baskets",
-    responses((status = 200, body = BasketDocument), (status = 401, description = "No valid token")),
+    security(("access_token" = ["basket.use"])),
+    responses((status = 200, body = BasketDocument), (status = 401, description = "No valid token"), (status = 403, description = "The token lacks the scope")),
 )]
-async fn show(extract::State(state): extract::State<State>, caller: Caller) -> Result<Response, Problem> {
+async fn show(
+    extract::State(state): extract::State<State>,
+    caller: Caller<scope::BasketUse>,
+) -> Result<Response, Problem> {
     let basket = state.baskets.load(caller.subject).await?;
     let tag = entity_tag(basket.version);
     Ok(([(header::ETAG, tag)], Json(BasketDocument::new(basket)?)).into_response())
@@ -117,10 +121,12 @@ async fn show(extract::State(state): extract::State<State>, caller: Caller) -> R
 /// Puts a course into the caller's basket. Doing it again changes nothing.
 #[utoipa::path(
     post, path = "/v1/basket/items", operation_id = "add_item", tag = "baskets", request_body = NewItem,
+    security(("access_token" = ["basket.use"])),
     responses(
         (status = 200, description = "It was there already", body = BasketDocument),
         (status = 201, description = "Added; `Location` names it", body = BasketDocument),
         (status = 401, description = "No valid token"),
+        (status = 403, description = "The token lacks the scope"),
         (status = 409, description = "The caller's own, not on sale, or the basket is full"),
         (status = 422, description = "There is no such course"),
         (status = 503, description = "The catalog or the store is away"),
@@ -128,7 +134,7 @@ async fn show(extract::State(state): extract::State<State>, caller: Caller) -> R
 )]
 async fn add(
     extract::State(state): extract::State<State>,
-    caller: Caller,
+    caller: Caller<scope::BasketUse>,
     Json(new): Json<NewItem>,
 ) -> Result<Response, Problem> {
     let quote =
@@ -149,16 +155,18 @@ async fn add(
 /// Takes a course out of the caller's basket.
 #[utoipa::path(
     delete, path = "/v1/basket/items/{course_id}", operation_id = "remove_item", tag = "baskets",
+    security(("access_token" = ["basket.use"])),
     params(("course_id" = Uuid, Path)),
     responses(
         (status = 204, description = "Taken out"),
         (status = 401, description = "No valid token"),
+        (status = 403, description = "The token lacks the scope"),
         (status = 404, description = "It is not in the caller's basket"),
     ),
 )]
 async fn remove(
     extract::State(state): extract::State<State>,
-    caller: Caller,
+    caller: Caller<scope::BasketUse>,
     Path(course): Path<Uuid>,
 ) -> Result<StatusCode, Problem> {
     if state.baskets.remove(caller.subject, course).await? {

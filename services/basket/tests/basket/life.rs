@@ -2,7 +2,7 @@
 
 use basket::Basket;
 use platform_service::{Component as _, spawn_for_test};
-use platform_testkit::{Api, Binary, Redis, TcpProxy, golden, life, secret_file};
+use platform_testkit::{Api, Binary, Redis, TcpProxy, TestIssuer, golden, life, secret_file};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -28,12 +28,13 @@ async fn a_wrong_setting_is_refused_with_one_line_that_names_it() {
         ("CATALOG_URL", "catalog:8080"),
         ("BASKET_DAYS", "0"),
     ];
-    life::refuses(&good, &wrong, &["REDIS_URL_FILE", "AMQP_URL_FILE", "CATALOG_URL"]).await;
+    life::refuses_with_tokens(&good, &wrong, &["REDIS_URL_FILE", "AMQP_URL_FILE", "CATALOG_URL"]).await;
 }
 
 #[tokio::test]
 async fn help_documents_every_setting() {
-    let keys = ["REDIS_URL_FILE", "REDIS_KEY_PREFIX", "AMQP_URL_FILE", "CATALOG_URL", "BASKET_DAYS"];
+    let keys =
+        ["JWKS_URI", "REDIS_URL_FILE", "REDIS_KEY_PREFIX", "AMQP_URL_FILE", "CATALOG_URL", "BASKET_DAYS"];
     life::help_documents(&Binary::new(BINARY), &keys).await;
 }
 
@@ -47,7 +48,7 @@ async fn a_store_that_is_away_is_named_and_waited_for() {
         ("REDIS_URL_FILE", path(&url)),
         ("AMQP_URL_FILE", path(&broker)),
         ("CATALOG_URL", NO_CATALOG),
-        ("INSECURE_DEV_WRITES", "true"),
+        ("JWKS_URI", TestIssuer::shared().jwks_uri()),
     ];
     let component = spawn_for_test::<Basket>(&settings).await.unwrap();
     let (api, admin) = (Api::new(component.url("")), Api::new(component.admin_url("")));

@@ -4,13 +4,14 @@
 mod baskets;
 mod life;
 mod rename;
+mod tokens;
 
 use std::time::Duration;
 
 use basket::Basket;
 use catalog::Catalog;
 use platform_service::{Component, TestComponent, spawn_for_test};
-use platform_testkit::{Answer, Api, MongoDb, Redis, eventually, secret_file};
+use platform_testkit::{Answer, Api, MongoDb, Redis, TestIssuer, eventually, secret_file};
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 use uuid::Uuid;
@@ -37,7 +38,7 @@ async fn start<C: Component>(settings: &[(&str, &str)]) -> Running
 where
     C::Settings: Sync,
 {
-    let mut all = vec![("INSECURE_DEV_WRITES", "true")];
+    let mut all = vec![("JWKS_URI", TestIssuer::shared().jwks_uri())];
     all.extend(settings);
     let component = spawn_for_test::<C>(&all).await.unwrap();
     let (api, admin) = (Api::new(component.url("")), Api::new(component.admin_url("")));

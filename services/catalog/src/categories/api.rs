@@ -6,7 +6,7 @@ use axum::extract;
 use axum::response::{IntoResponse, Response};
 use garde::Validate;
 use http::{HeaderValue, StatusCode, header};
-use platform_auth::Caller;
+use platform_auth::{Caller, scope};
 use platform_http::problem::{self, ProblemType};
 use platform_http::{IdempotencyKey, IfMatch, Json, Page, PageQuery, Path, Problem, Query, entity_tag};
 use serde::{Deserialize, Serialize};
@@ -71,17 +71,19 @@ impl From<&Category> for CategoryDocument {
 /// Makes a category. With an `Idempotency-Key` the same request makes it once.
 #[utoipa::path(
     post, path = "/v1/categories", operation_id = "create_category", tag = "categories", request_body = CategoryName,
+    security(("access_token" = ["catalog.admin"])),
     params(("Idempotency-Key" = Option<String>, Header, description = "Such as a new UUID")),
     responses(
         (status = 201, description = "Made; `Location` names it", body = CategoryDocument),
         (status = 401, description = "No valid token"),
+        (status = 403, description = "The token lacks the scope"),
         (status = 409, description = "There is a category with this name"),
         (status = 422, description = "Some values are not acceptable"),
     ),
 )]
 async fn create(
     extract::State(state): extract::State<State>,
-    caller: Caller,
+    caller: Caller<scope::CatalogAdmin>,
     key: Option<IdempotencyKey>,
     Json(new): Json<CategoryName>,
 ) -> Result<Response, Problem> {
@@ -131,10 +133,12 @@ async fn find(
 /// Renames a category.
 #[utoipa::path(
     patch, path = "/v1/categories/{id}", operation_id = "rename_category", tag = "categories", request_body = CategoryName,
+    security(("access_token" = ["catalog.admin"])),
     params(("id" = Uuid, Path), ("If-Match" = String, Header, description = "The `ETag` that was read")),
     responses(
         (status = 200, description = "Renamed", body = CategoryDocument),
         (status = 401, description = "No valid token"),
+        (status = 403, description = "The token lacks the scope"),
         (status = 404, description = "No such category"),
         (status = 412, description = "It was changed in the meantime"),
         (status = 422, description = "Some values are not acceptable"),
@@ -143,7 +147,7 @@ async fn find(
 )]
 async fn rename(
     extract::State(state): extract::State<State>,
-    _caller: Caller,
+    _caller: Caller<scope::CatalogAdmin>,
     Path(id): Path<Uuid>,
     IfMatch(rev): IfMatch,
     Json(new): Json<CategoryName>,

@@ -6,7 +6,7 @@ use axum::extract;
 use axum::response::{IntoResponse, Response};
 use garde::Validate;
 use http::{HeaderValue, StatusCode, header};
-use platform_auth::Caller;
+use platform_auth::{Caller, scope};
 use platform_http::problem;
 use platform_http::{IdempotencyKey, IfMatch, Json, Page, PageQuery, Path, Problem, Query, entity_tag};
 use platform_messaging::RelayWaker;
@@ -161,16 +161,18 @@ impl From<&Course> for CourseDocument {
 /// Makes a course of the caller's and publishes it. With an `Idempotency-Key` the same request makes it once.
 #[utoipa::path(
     post, path = "/v1/courses", operation_id = "create_course", tag = "courses", request_body = NewCourse,
+    security(("access_token" = ["catalog.teach"])),
     params(("Idempotency-Key" = Option<String>, Header, description = "Such as a new UUID")),
     responses(
         (status = 201, description = "Made; `Location` names it", body = CourseDocument),
         (status = 401, description = "No valid token"),
+        (status = 403, description = "The token lacks the scope"),
         (status = 422, description = "Some values are not acceptable"),
     ),
 )]
 async fn create(
     extract::State(state): extract::State<State>,
-    caller: Caller,
+    caller: Caller<scope::CatalogTeach>,
     key: Option<IdempotencyKey>,
     Json(new): Json<NewCourse>,
 ) -> Result<Response, Problem> {
@@ -259,14 +261,14 @@ async fn list(
     Ok(Page { items, next: page.next }.into_response_at(&query.address(&state.list), limit))
 }
 
-/// Shows a published course; its owner also sees it in any other status.
+/// Shows a published course; its owner, who teaches, also sees it in any other status.
 #[utoipa::path(
     get, path = "/v1/courses/{id}", operation_id = "find_course", tag = "courses", params(("id" = Uuid, Path)),
     responses((status = 200, body = CourseDocument), (status = 404, description = "No such course")),
 )]
 async fn find(
     extract::State(state): extract::State<State>,
-    caller: Option<Caller>,
+    caller: Option<Caller<scope::CatalogTeach>>,
     Path(id): Path<Uuid>,
 ) -> Result<Response, Problem> {
     let course = state.courses.find(CourseId(id)).await?.ok_or(problem::NOT_FOUND)?;
@@ -279,10 +281,12 @@ async fn find(
 /// Renames one of the caller's courses. Baskets that hold it follow.
 #[utoipa::path(
     patch, path = "/v1/courses/{id}", operation_id = "rename_course", tag = "courses", request_body = NewName,
+    security(("access_token" = ["catalog.teach"])),
     params(("id" = Uuid, Path), ("If-Match" = String, Header, description = "The `ETag` that was read")),
     responses(
         (status = 200, description = "Renamed", body = CourseDocument),
         (status = 401, description = "No valid token"),
+        (status = 403, description = "The token lacks the scope"),
         (status = 404, description = "No such course of the caller's"),
         (status = 412, description = "It was changed in the meantime"),
         (status = 422, description = "Some values are not acceptable"),
@@ -291,7 +295,7 @@ async fn find(
 )]
 async fn rename(
     extract::State(state): extract::State<State>,
-    caller: Caller,
+    caller: Caller<scope::CatalogTeach>,
     Path(id): Path<Uuid>,
     IfMatch(rev): IfMatch,
     Json(new): Json<NewName>,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{BINARY, NO_BROKER, binary};
 use catalog::Catalog;
 use platform_service::{Component as _, spawn_for_test};
-use platform_testkit::{Api, Binary, MongoDb, TcpProxy, eventually, golden, life, secret_file};
+use platform_testkit::{Api, Binary, MongoDb, TcpProxy, TestIssuer, eventually, golden, life, secret_file};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -27,12 +27,16 @@ async fn a_wrong_setting_is_refused_with_one_line_that_names_it() {
         ("AMQP_URL_FILE", wrong[0].path().to_str().unwrap()),
         ("CURRENCY", "lira"),
     ];
-    life::refuses(&good, &wrong, &["MONGODB_URL_FILE", "AMQP_URL_FILE"]).await;
+    life::refuses_with_tokens(&good, &wrong, &["MONGODB_URL_FILE", "AMQP_URL_FILE"]).await;
 }
 
 #[tokio::test]
 async fn help_documents_every_setting() {
-    life::help_documents(&Binary::new(BINARY), &["MONGODB_URL_FILE", "AMQP_URL_FILE", "CURRENCY"]).await;
+    life::help_documents(
+        &Binary::new(BINARY),
+        &["JWKS_URI", "MONGODB_URL_FILE", "AMQP_URL_FILE", "CURRENCY"],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -72,7 +76,7 @@ async fn a_database_that_is_away_is_named_and_waited_for() {
     let settings = [
         ("MONGODB_URL_FILE", url.path().to_str().unwrap()),
         ("AMQP_URL_FILE", broker.path().to_str().unwrap()),
-        ("INSECURE_DEV_WRITES", "true"),
+        ("JWKS_URI", TestIssuer::shared().jwks_uri()),
     ];
 
     let component = spawn_for_test::<Catalog>(&settings).await.unwrap();

@@ -4,12 +4,13 @@
 mod categories;
 mod courses;
 mod life;
+mod tokens;
 
 use std::time::Duration;
 
 use catalog::Catalog;
 use platform_service::{TestComponent, spawn_for_test};
-use platform_testkit::{Api, Binary, MongoDb, eventually, secret_file};
+use platform_testkit::{Api, Binary, MongoDb, TestIssuer, eventually, secret_file};
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 use uuid::Uuid;
@@ -52,7 +53,7 @@ async fn spawn(database: &NamedTempFile, broker: &NamedTempFile) -> (Api, TestCo
     let settings = [
         ("MONGODB_URL_FILE", database.path().to_str().unwrap()),
         ("AMQP_URL_FILE", broker.path().to_str().unwrap()),
-        ("INSECURE_DEV_WRITES", "true"),
+        ("JWKS_URI", TestIssuer::shared().jwks_uri()),
     ];
     let component = spawn_for_test::<Catalog>(&settings).await.unwrap();
     let admin = Api::new(component.admin_url(""));

@@ -4,7 +4,7 @@ use axum::extract;
 use axum::response::{IntoResponse, Response};
 use garde::Validate;
 use http::{HeaderValue, StatusCode, header};
-use platform_auth::Caller;
+use platform_auth::{Caller, scope};
 use platform_http::problem::{self, ProblemType};
 use platform_http::{Json, Page, PageQuery, Path, Problem, Query, entity_tag};
 use serde::{Deserialize, Serialize};
@@ -113,16 +113,18 @@ struct Offer {
 /// Makes a coupon of the caller's.
 #[utoipa::path(
     post, path = "/v1/coupons", tag = "coupons", request_body = NewCoupon,
+    security(("access_token" = ["discount.manage"])),
     responses(
         (status = 201, description = "Made; `Location` names it", body = CouponDocument),
         (status = 401, description = "No valid token"),
+        (status = 403, description = "The token lacks the scope"),
         (status = 409, description = "The code is taken"),
         (status = 422, description = "Some values are not acceptable"),
     ),
 )]
 async fn create(
     extract::State(state): extract::State<State>,
-    caller: Caller,
+    caller: Caller<scope::DiscountManage>,
     Json(new): Json<NewCoupon>,
 ) -> Result<Response, Problem> {
     let now = platform_service::now();
@@ -157,11 +159,12 @@ async fn create(
 /// Lists the caller's coupons, newest first.
 #[utoipa::path(
     get, path = "/v1/coupons", tag = "coupons", params(PageQuery),
-    responses((status = 200, body = Page<CouponDocument>), (status = 401, description = "No valid token")),
+    security(("access_token" = ["discount.manage"])),
+    responses((status = 200, body = Page<CouponDocument>), (status = 401, description = "No valid token"), (status = 403, description = "The token lacks the scope")),
 )]
 async fn list(
     extract::State(state): extract::State<State>,
-    caller: Caller,
+    caller: Caller<scope::DiscountManage>,
     Query(query): Query<PageQuery>,
 ) -> Result<Response, Problem> {
     let limit = query.limit()?;
@@ -174,15 +177,17 @@ async fn list(
 /// Shows one of the caller's coupons.
 #[utoipa::path(
     get, path = "/v1/coupons/{id}", tag = "coupons", params(("id" = Uuid, Path)),
+    security(("access_token" = ["discount.manage"])),
     responses(
         (status = 200, body = CouponDocument),
         (status = 401, description = "No valid token"),
+        (status = 403, description = "The token lacks the scope"),
         (status = 404, description = "No such coupon of the caller's"),
     ),
 )]
 async fn find(
     extract::State(state): extract::State<State>,
-    caller: Caller,
+    caller: Caller<scope::DiscountManage>,
     Path(id): Path<Uuid>,
 ) -> Result<Response, Problem> {
     let coupon = state.coupons.find(CouponId(id)).await?.ok_or(problem::NOT_FOUND)?;
@@ -193,15 +198,17 @@ async fn find(
 /// Says what a code gives now. An unknown code, one that has ended and one that has not begun are the same 404.
 #[utoipa::path(
     get, path = "/v1/offers/{code}", tag = "coupons", params(("code" = String, Path)),
+    security(("access_token" = ["discount.preview"])),
     responses(
         (status = 200, body = Offer),
         (status = 401, description = "No valid token"),
+        (status = 403, description = "The token lacks the scope"),
         (status = 404, description = "The code gives nothing now"),
     ),
 )]
 async fn offer(
     extract::State(state): extract::State<State>,
-    _caller: Caller,
+    _caller: Caller<scope::DiscountPreview>,
     Path(code): Path<String>,
 ) -> Result<Json<Offer>, Problem> {
     let nothing = || problem::NOT_FOUND.detail("this code gives nothing now");

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use garde::Validate;
 use http::{HeaderValue, StatusCode, header};
 use order_domain::{Address, AddressFields, BuyerId, CourseId, Order, OrderError, OrderId};
-use platform_auth::Caller;
+use platform_auth::{Caller, scope};
 use platform_http::problem::{self, ProblemType};
 use platform_http::{FieldError, IdempotencyKey, Json, Page, PageQuery, Path, Problem, Query, entity_tag};
 use platform_messaging::idempotency::body_hmac;
@@ -187,10 +187,12 @@ impl From<&Order> for OrderDocument {
 /// Places an order of the caller's at the catalog's prices, once for each `Idempotency-Key`.
 #[utoipa::path(
     post, path = "/v1/orders", operation_id = "place_order", tag = "orders", request_body = NewOrder,
+    security(("access_token" = ["order.buy"])),
     params(("Idempotency-Key" = String, Header, description = "Such as a new UUID")),
     responses(
         (status = 201, description = "Placed, now or by the same request before; `Location` names it", body = OrderDocument),
         (status = 401, description = "No valid token"),
+        (status = 403, description = "The token lacks the scope"),
         (status = 409, description = "A course is not for sale or the caller's own, or the total is another"),
         (status = 422, description = "Some values are not acceptable, or the key was used for another body"),
         (status = 503, description = "The catalog or the database is away"),
@@ -198,7 +200,7 @@ impl From<&Order> for OrderDocument {
 )]
 async fn create(
     extract::State(state): extract::State<State>,
-    caller: Caller,
+    caller: Caller<scope::OrderBuy>,
     IdempotencyKey(key): IdempotencyKey,
     Json(new): Json<NewOrder>,
 ) -> Result<Response, Problem> {
@@ -222,11 +224,12 @@ async fn create(
 /// Lists the caller's orders, newest first.
 #[utoipa::path(
     get, path = "/v1/orders", operation_id = "list_orders", tag = "orders", params(PageQuery),
-    responses((status = 200, body = Page<OrderDocument>), (status = 401, description = "No valid token")),
+    security(("access_token" = ["order.read"])),
+    responses((status = 200, body = Page<OrderDocument>), (status = 401, description = "No valid token"), (status = 403, description = "The token lacks the scope")),
 )]
 async fn list(
     extract::State(state): extract::State<State>,
-    caller: Caller,
+    caller: Caller<scope::OrderRead>,
     Query(query): Query<PageQuery>,
 ) -> Result<Response, Problem> {
     let limit = query.limit()?;
@@ -240,15 +243,17 @@ async fn list(
 /// Shows one of the caller's orders.
 #[utoipa::path(
     get, path = "/v1/orders/{id}", operation_id = "find_order", tag = "orders", params(("id" = Uuid, Path)),
+    security(("access_token" = ["order.read"])),
     responses(
         (status = 200, body = OrderDocument),
         (status = 401, description = "No valid token"),
+        (status = 403, description = "The token lacks the scope"),
         (status = 404, description = "No such order of the caller's"),
     ),
 )]
 async fn find(
     extract::State(state): extract::State<State>,
-    caller: Caller,
+    caller: Caller<scope::OrderRead>,
     Path(id): Path<Uuid>,
 ) -> Result<Response, Problem> {
     let query = FindOrder { buyer: BuyerId(caller.subject), id: OrderId(id) };

@@ -3,7 +3,9 @@
 use catalog::Catalog;
 use order::Ordering;
 use platform_service::{TestComponent, spawn_for_test};
-use platform_testkit::{Api, Binary, Engine, EngineDatabase, MongoDb, TcpProxy, life, secret_file};
+use platform_testkit::{
+    Api, Binary, Engine, EngineDatabase, MongoDb, TcpProxy, TestIssuer, life, secret_file,
+};
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 use uuid::Uuid;
@@ -55,8 +57,11 @@ impl Shop {
         let documents = MongoDb::database().await;
         let urls = [secret_file(documents.url()), secret_file(NO_BROKER)];
         let file = |index: usize| urls[index].path().to_str().unwrap();
-        let settings =
-            [("MONGODB_URL_FILE", file(0)), ("AMQP_URL_FILE", file(1)), ("INSECURE_DEV_WRITES", "true")];
+        let settings = [
+            ("MONGODB_URL_FILE", file(0)),
+            ("AMQP_URL_FILE", file(1)),
+            ("JWKS_URI", TestIssuer::shared().jwks_uri()),
+        ];
         let catalog = spawn_for_test::<Catalog>(&settings).await.unwrap();
         let catalog_proxy = TcpProxy::to(catalog.api.to_string()).await;
 
@@ -64,7 +69,8 @@ impl Shop {
         store.binary().succeeds(&["migrate"]).await;
         let catalog_url = format!("http://{}", catalog_proxy.address());
         let [engine, url] = store.settings();
-        let settings = [engine, url, ("CATALOG_URL", &catalog_url), ("INSECURE_DEV_WRITES", "true")];
+        let settings =
+            [engine, url, ("CATALOG_URL", &catalog_url), ("JWKS_URI", TestIssuer::shared().jwks_uri())];
         let order = spawn_for_test::<Ordering>(&settings).await.unwrap();
         for component in [&catalog, &order] {
             life::ready(&Api::new(component.admin_url(""))).await;

@@ -6,7 +6,7 @@ use axum::extract;
 use axum::response::{IntoResponse, Response};
 use garde::Validate;
 use http::{StatusCode, header};
-use platform_auth::Caller;
+use platform_auth::{Caller, scope};
 use platform_http::{Json, Problem};
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
@@ -100,15 +100,17 @@ struct CardTokenDocument {
 /// Exchanges a card for a one-time token. Neither the number nor any part of it is kept.
 #[utoipa::path(
     post, path = "/v1/cards", operation_id = "make_card_token", tag = "cards", request_body = NewCard,
+    security(("access_token" = ["payment.card"])),
     responses(
         (status = 201, description = "The token; it can't be read again", body = CardTokenDocument),
         (status = 401, description = "No valid token"),
+        (status = 403, description = "The token lacks the scope"),
         (status = 422, description = "Some values are not acceptable, or the number is none of the test numbers"),
     ),
 )]
 async fn create(
     extract::State(state): extract::State<State>,
-    caller: Caller,
+    caller: Caller<scope::PaymentCard>,
     Json(new): Json<NewCard>,
 ) -> Result<Response, Problem> {
     let number = new.number.expose().parse().map_err(|error: CardError| invalid_number(&error))?;

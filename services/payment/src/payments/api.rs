@@ -6,7 +6,7 @@ use axum::extract;
 use axum::response::{IntoResponse, Response};
 use garde::Validate;
 use http::{HeaderValue, StatusCode, header};
-use platform_auth::Caller;
+use platform_auth::{Caller, Service, scope};
 use platform_http::problem::{self, ProblemType};
 use platform_http::{Json, Path, Problem, entity_tag};
 use platform_money::Money;
@@ -35,7 +35,7 @@ const AMOUNT_DIFFERS: ProblemType = ProblemType::new(
 pub(crate) struct State {
     payments: PaymentStore,
     process: Process,
-    /// The public address below which `Location` lies.
+    /// The public address below which `Location` lies, where the buyer finds the payment.
     list: Url,
 }
 
@@ -54,7 +54,10 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
 #[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewPayment {
-    /// A token of the caller's, from `POST /v1/cards`.
+    /// The user who pays.
+    #[garde(skip)]
+    buyer: Uuid,
+    /// A token of the buyer's, from `POST /v1/cards`.
     #[garde(custom(is_token))]
     #[schema(value_type = String)]
     card_token: Sensitive,
@@ -122,15 +125,17 @@ impl From<Payment> for PaymentDocument {
     }
 }
 
-/// Pays an order of the caller's, at most once: the order's id is the key. A declined payment is a payment
-/// too; look at its `state`.
+/// Pays an order of a buyer's, at most once: the order's id is the key. A declined payment is a payment too;
+/// look at its `state`. For the order service: the gateway does not open this path.
 #[utoipa::path(
-    post, path = "/v1/payments", operation_id = "pay", tag = "payments", request_body = NewPayment,
+    post, path = "/internal/v1/payments", operation_id = "pay", tag = "payments", request_body = NewPayment,
+    security(("access_token" = ["payment.sys.charge"])),
     responses(
         (status = 200, description = "The order's payment was made before", body = PaymentDocument),
         (status = 201, description = "Made and decided; `Location` names it", body = PaymentDocument),
         (status = 202, description = "The provider has not answered; `Location` names it", body = PaymentDocument),
         (status = 401, description = "No valid token"),
+        (status = 403, description = "The token lacks the scope"),
         (status = 404, description = "Somebody else pays this order"),
         (status = 409, description = "The order has a payment of another amount"),
         (status = 422, description = "Some values are not acceptable, or the card token can't be used"),
@@ -138,12 +143,12 @@ impl From<Payment> for PaymentDocument {
 )]
 async fn create(
     extract::State(state): extract::State<State>,
-    caller: Caller,
+    _order: Service<scope::PaymentSysCharge>,
     Json(new): Json<NewPayment>,
 ) -> Result<Response, Problem> {
     let token: CardToken =
         new.card_token.expose().parse().map_err(|_| unusable(&StoreError::CardTokenUnusable))?;
-    let request = Request { buyer: caller.subject, order_id: new.order_id, amount: new.amount };
+    let request = Request { buyer: new.buyer, order_id: new.order_id, amount: new.amount };
     let Outcome { payment, made } = state.process.pay(request, &token).await?;
     let status = match (payment.state, made) {
         (PaymentState::Pending, _) => StatusCode::ACCEPTED,
@@ -159,15 +164,17 @@ async fn create(
 /// Shows one of the caller's payments.
 #[utoipa::path(
     get, path = "/v1/payments/{id}", operation_id = "find_payment", tag = "payments", params(("id" = Uuid, Path)),
+    security(("access_token" = ["payment.card"])),
     responses(
         (status = 200, body = PaymentDocument),
         (status = 401, description = "No valid token"),
+        (status = 403, description = "The token lacks the scope"),
         (status = 404, description = "No such payment of the caller's"),
     ),
 )]
 async fn find(
     extract::State(state): extract::State<State>,
-    caller: Caller,
+    caller: Caller<scope::PaymentCard>,
     Path(id): Path<Uuid>,
 ) -> Result<Response, Problem> {
     let payment = state.payments.find(PaymentId(id)).await?.ok_or(problem::NOT_FOUND)?;

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use object_store::GetRange;
-use platform_auth::Caller;
+use platform_auth::{Caller, scope};
 use platform_http::problem::{self, ProblemType};
 use platform_http::server::ServerSettings;
 use platform_http::{Json, Path, Problem};
@@ -80,17 +80,19 @@ struct RenditionDocument {
 /// Keeps a photo: JPEG, PNG or WebP, as the request's body.
 #[utoipa::path(
     post, path = "/v1/photos", tag = "photos",
+    security(("access_token" = ["photo.write"])),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses(
         (status = 201, description = "Kept; `Location` names it", body = PhotoDocument),
         (status = 401, description = "No valid token"),
+        (status = 403, description = "The token lacks the scope"),
         (status = 413, description = "Too many bytes"),
         (status = 422, description = "Not a picture that can be kept"),
     ),
 )]
 async fn upload(
     extract::State(state): extract::State<State>,
-    _caller: Caller,
+    _caller: Caller<scope::PhotoWrite>,
     body: Result<Bytes, extract::rejection::BytesRejection>,
 ) -> Result<Response, Problem> {
     let upload = body.map_err(|rejection| match rejection.status() {

@@ -1,123 +1,130 @@
 //! From a bearer token to a caller.
 
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderValue, header};
 use platform_http::Problem;
-use platform_http::problem;
-use uuid::Uuid;
 
-use crate::{AuthSettings, Caller};
+use crate::cache::{self, VerifiedTokens};
+use crate::token::{self, Expected, Invalid};
+use crate::{Keys, LONGEST_TOKEN, Rejection, Verified};
 
-/// Turns the `Authorization` header into a [`Caller`]. Cheap to clone.
-#[derive(Clone, Copy, Debug)]
-pub enum Authenticator {
-    /// No tokens are accepted: every route that needs a caller answers 401.
-    Closed,
-    /// `Bearer dev:<uuid>` is the user `<uuid>`; only ever on localhost, see [`AuthSettings::check`].
-    InsecureDev,
-}
+/// Checks access tokens of one issuer, for one audience. Cheap to clone; clones share what they checked.
+#[derive(Clone, Debug)]
+pub struct Authenticator(Arc<Inner>);
 
-/// Why there is no caller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Rejection {
-    /// No `Authorization` header, or not a bearer token.
-    #[error("no bearer token")]
-    Missing,
-    /// A token that is not valid here.
-    #[error("the token is not valid")]
-    Invalid,
+#[derive(Debug)]
+struct Inner {
+    expected: Expected,
+    keys: Keys,
+    checked: VerifiedTokens,
 }
 
 impl Authenticator {
-    /// The authenticator that these settings ask for.
+    /// Accepts tokens of `issuer` for `audience` that are signed with one of `keys`.
     #[must_use]
-    pub fn from_settings(settings: &AuthSettings) -> Self {
-        if settings.insecure_dev_writes { Self::InsecureDev } else { Self::Closed }
+    pub fn new(issuer: impl Into<String>, audience: impl Into<String>, keys: Keys) -> Self {
+        Self::expecting(Expected { issuer: issuer.into(), audience: Some(audience.into()) }, keys)
     }
 
-    /// Checks the `Authorization` header.
+    /// Accepts tokens of `issuer` for whatever audience: for who passes tokens on or tells about them. The
+    /// audience of what it accepts is still to be looked at.
+    #[must_use]
+    pub fn for_any_audience(issuer: impl Into<String>, keys: Keys) -> Self {
+        Self::expecting(Expected { issuer: issuer.into(), audience: None }, keys)
+    }
+
+    fn expecting(expected: Expected, keys: Keys) -> Self {
+        Self(Arc::new(Inner { expected, keys, checked: VerifiedTokens::default() }))
+    }
+
+    /// Checks a token. One whose key is not known waits for one look at the provider, if that is due.
+    ///
+    /// # Errors
+    /// [`Rejection::Invalid`], or [`Rejection::NoKeys`] when it can't be checked.
+    pub async fn verify(&self, token: &str) -> Result<Arc<Verified>, Rejection> {
+        match self.verify_now(token) {
+            Err(Rejection::Invalid(Invalid::UnknownKey)) => {
+                self.0.keys.refetch().await;
+                self.verify_now(token)
+            }
+            other => other,
+        }
+    }
+
+    /// Checks a token with the keys that are there.
+    ///
+    /// # Errors
+    /// As [`Authenticator::verify`].
+    pub fn verify_now(&self, token: &str) -> Result<Arc<Verified>, Rejection> {
+        let Inner { expected, keys, checked } = &*self.0;
+        if token.len() > LONGEST_TOKEN {
+            return Err(Invalid::Malformed.into());
+        }
+        let keys = keys.current().ok_or(Rejection::NoKeys)?;
+        let (hash, now) = (cache::hash(token), now());
+        if let Some(verified) = checked.get(&hash, &keys, now) {
+            return Ok(verified);
+        }
+        let verified = Arc::new(token::verify(token, &keys, expected, now)?);
+        checked.put(hash, Arc::clone(&verified));
+        Ok(verified)
+    }
+
+    /// Checks the `Authorization` header: one, with one bearer token (RFC 6750 §2.1). Tokens anywhere else are
+    /// not looked for.
     ///
     /// # Errors
     /// [`Rejection`], without any part of the token.
-    pub fn authenticate(self, headers: &HeaderMap) -> Result<Caller, Rejection> {
+    pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<Verified>, Rejection> {
         let mut values = headers.get_all(header::AUTHORIZATION).iter();
         let value = values.next().ok_or(Rejection::Missing)?;
         if values.next().is_some() {
-            return Err(Rejection::Invalid);
+            return Err(Invalid::Malformed.into());
         }
-        let token = bearer(value).ok_or(Rejection::Missing)?;
-        match self {
-            Self::Closed => Err(Rejection::Invalid),
-            Self::InsecureDev => {
-                let subject = token.strip_prefix("dev:").ok_or(Rejection::Invalid)?;
-                // Only the hyphenated form: one user must not have several spellings.
-                let subject =
-                    Some(subject).filter(|text| text.len() == 36).and_then(|text| text.parse().ok());
-                subject.map(|subject: Uuid| Caller { subject }).ok_or(Rejection::Invalid)
-            }
+        self.verify(bearer(value)?).await
+    }
+
+    /// Surrounds routes: a request with a wrong token is refused whatever it asks for, a good one has its
+    /// [`Caller`](crate::Caller) or [`Service`](crate::Service), and what needs one is up to each route.
+    pub fn protect(&self, routes: Router) -> Router {
+        routes.layer(middleware::from_fn_with_state(self.clone(), authenticate))
+    }
+}
+
+async fn authenticate(
+    State(authenticator): State<Authenticator>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    match authenticator.authenticate(request.headers()).await {
+        Ok(verified) => drop(request.extensions_mut().insert(verified)),
+        Err(Rejection::Missing) => {}
+        Err(rejection) => {
+            tracing::debug!(%rejection, "token refused");
+            return Problem::from(rejection).into_response();
         }
     }
+    next.run(request).await
 }
 
 /// The token of `Bearer <token>`; the scheme's case does not matter (RFC 9110 §11.1).
-fn bearer(value: &HeaderValue) -> Option<&str> {
-    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+fn bearer(value: &HeaderValue) -> Result<&str, Rejection> {
+    let Ok(value) = value.to_str() else { return Err(Invalid::Malformed.into()) };
+    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(Rejection::Missing);
+    }
+    Ok(token.trim_matches(' '))
 }
 
-impl From<Rejection> for Problem {
-    /// 401 with a challenge as RFC 6750 §3 wants it.
-    fn from(rejection: Rejection) -> Self {
-        let (detail, challenge) = match rejection {
-            Rejection::Missing => ("send `Authorization: Bearer …`", "Bearer"),
-            Rejection::Invalid => ("the token is not valid here", r#"Bearer error="invalid_token""#),
-        };
-        problem::UNAUTHENTICATED
-            .detail(detail)
-            .header(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const USER: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
-
-    fn authenticate(authenticator: Authenticator, value: &str) -> Result<Caller, Rejection> {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::AUTHORIZATION, HeaderValue::from_str(value).unwrap());
-        authenticator.authenticate(&headers)
-    }
-
-    #[test]
-    fn a_development_token_names_its_user() {
-        let caller = authenticate(Authenticator::InsecureDev, &format!("bearer dev:{USER}")).unwrap();
-        assert_eq!(caller.subject.to_string(), USER);
-    }
-
-    #[test]
-    fn without_the_switch_no_token_is_accepted() {
-        assert_eq!(
-            authenticate(Authenticator::Closed, &format!("Bearer dev:{USER}")),
-            Err(Rejection::Invalid)
-        );
-    }
-
-    #[test]
-    fn rubbish_is_nobody() {
-        for value in ["Bearer", "Basic dev", "Bearer dev:", "Bearer dev:x", "Bearer x", ""] {
-            assert!(authenticate(Authenticator::InsecureDev, value).is_err(), "{value}");
-        }
-        let compact = USER.replace('-', "");
-        assert!(authenticate(Authenticator::InsecureDev, &format!("Bearer dev:{compact}")).is_err());
-        assert_eq!(Authenticator::InsecureDev.authenticate(&HeaderMap::new()), Err(Rejection::Missing));
-    }
-
-    #[test]
-    fn two_tokens_are_nobody() {
-        let mut headers = HeaderMap::new();
-        headers.append(header::AUTHORIZATION, HeaderValue::from_str(&format!("Bearer dev:{USER}")).unwrap());
-        headers.append(header::AUTHORIZATION, HeaderValue::from_str(&format!("Bearer dev:{USER}")).unwrap());
-        assert_eq!(Authenticator::InsecureDev.authenticate(&headers), Err(Rejection::Invalid));
-    }
+fn now() -> i64 {
+    // A clock before 1970 accepts nothing: every token is of the future.
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use axum::Router;
+use platform_auth::AuthSettings;
 use platform_http::server::{Dependency, Readiness};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +25,14 @@ pub trait Component: 'static {
 
     /// The settings that every component has.
     fn common(settings: &Self::Settings) -> &CommonSettings;
+
+    /// Where the keys of access tokens come from, for a component whose API has callers: its routes are then
+    /// surrounded with the check of tokens for the audience [`Component::NAME`]. The default is for components
+    /// without such an API, and for those that check tokens in another way.
+    fn auth(settings: &Self::Settings) -> Option<&AuthSettings> {
+        let _ = settings;
+        None
+    }
 
     /// The description of its API, printed by the subcommand `openapi` and served as `/openapi.json`.
     fn openapi() -> OpenApi;

@@ -5,15 +5,16 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use axum::{Extension, Router};
+use axum::Router;
 use clap::{CommandFactory, FromArgMatches};
-use platform_auth::Authenticator;
+use platform_auth::{AuthSettings, Authenticator, KeyFetcher, Keys};
 use platform_http::server::{admin_router, bind, serve, with_layers};
 use platform_telemetry::MetricsHandle;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::CommonSettings;
 use crate::component::{Component, Runtime, StartError};
 
 /// Background tasks get this long to finish what they hold once the last request is answered.
@@ -51,9 +52,6 @@ pub fn main<C: Component>() -> ExitCode {
     }
     let Program { command, settings } = platform_config::parse::<Program<C>>();
     let common = C::common(&settings);
-    if let Err(error) = common.auth.check(&common.server.public_url) {
-        return fail(C::NAME, &error, platform_config::EXIT_CONFIGURATION);
-    }
     let telemetry = match platform_telemetry::init(C::NAME, &common.telemetry) {
         Ok(telemetry) => telemetry,
         Err(error) => return fail(C::NAME, &error, platform_config::EXIT_CONFIGURATION),
@@ -140,9 +138,15 @@ async fn live<C: Component>(
     let admin = admin_router(runtime.readiness.clone(), metrics);
     let admin = tokio::spawn(serve(listeners.admin, admin, admin_stop.clone(), Duration::from_secs(1)));
 
-    let routes = C::start(settings, &mut runtime).await?;
-    let routes =
-        routes.merge(openapi_route::<C>()).layer(Extension(Authenticator::from_settings(&common.auth)));
+    let authenticator = match C::auth(&settings) {
+        Some(auth) => Some(authenticator::<C>(auth, &common, &mut runtime)?),
+        None => None,
+    };
+    let routes = C::start(settings, &mut runtime).await?.merge(openapi_route::<C>());
+    let routes = match authenticator {
+        Some(authenticator) => authenticator.protect(routes),
+        None => routes,
+    };
     let router = with_layers(routes, &common.server);
     let api_stop = CancellationToken::new();
     let drain = common.server.drain_timeout_seconds;
@@ -165,6 +169,19 @@ async fn live<C: Component>(
     admin.await.context("the admin server failed")?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Checks the tokens of a component's callers, with keys that are kept fresh in the background.
+fn authenticator<C: Component>(
+    auth: &AuthSettings,
+    common: &CommonSettings,
+    runtime: &mut Runtime,
+) -> Result<Authenticator, StartError> {
+    let keys = Keys::default();
+    let fetcher = KeyFetcher::new(keys.clone(), &auth.jwks_uri)?;
+    runtime.depends_on(keys.dependency());
+    runtime.spawn(|stop| fetcher.run(stop));
+    Ok(Authenticator::new(common.issuer(), C::NAME, keys))
 }
 
 fn openapi_route<C: Component>() -> Router {

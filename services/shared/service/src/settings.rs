@@ -1,6 +1,5 @@
 //! The settings that every component has.
 
-use platform_auth::AuthSettings;
 use platform_http::server::ServerSettings;
 use platform_telemetry::TelemetrySettings;
 
@@ -13,7 +12,12 @@ pub struct CommonSettings {
     /// Logs and traces.
     #[command(flatten)]
     pub telemetry: TelemetrySettings,
-    /// Tokens.
-    #[command(flatten)]
-    pub auth: AuthSettings,
+}
+
+impl CommonSettings {
+    /// The issuer of the platform's tokens: its public address and `/identity`. It is only ever compared.
+    #[must_use]
+    pub fn issuer(&self) -> String {
+        self.server.public("/identity", "").into()
+    }
 }

@@ -8,6 +8,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::{TestIssuer, routes};
+
 /// Calls one component (or the gateway), as somebody.
 #[derive(Clone, Debug)]
 pub struct Api {
@@ -32,10 +34,24 @@ impl Api {
         Self { http: client(), ..self.clone() }
     }
 
-    /// The same client as the user with this id, by the development bearer (`INSECURE_DEV_WRITES`).
+    /// The same client as the user with this id, who may do everything that users may, at every service: what
+    /// a scope is for is the business of [`routes`](crate::routes). The token is of [`TestIssuer::shared`].
     #[must_use]
     pub fn as_user(&self, user: Uuid) -> Self {
-        self.with("authorization", &format!("Bearer dev:{user}"))
+        self.with_token(&TestIssuer::shared().any_user(user).sign())
+    }
+
+    /// The same client as the component `client_id`, with a system scope at every service.
+    #[must_use]
+    pub fn as_service(&self, client_id: &str, scope: &str) -> Self {
+        let token = TestIssuer::shared().service("", client_id).claim("aud", routes::AUDIENCES);
+        self.with_token(&token.scope(scope).sign())
+    }
+
+    /// The same client with this bearer token.
+    #[must_use]
+    pub fn with_token(&self, token: &str) -> Self {
+        self.with("authorization", &format!("Bearer {token}"))
     }
 
     /// The same client with one more header on each request, in place of an earlier one of that name.
@@ -47,6 +63,18 @@ impl Api {
         let mut other = self.clone();
         let name: HeaderName = name.parse().expect("a header's name");
         other.headers.insert(name, HeaderValue::from_str(value).expect("a header's value"));
+        other
+    }
+
+    /// The same client with one more value of a header, beside an earlier one of that name.
+    ///
+    /// # Panics
+    /// When the name or value is no header.
+    #[must_use]
+    pub fn and_with(&self, name: &str, value: &[u8]) -> Self {
+        let mut other = self.clone();
+        let name: HeaderName = name.parse().expect("a header's name");
+        other.headers.append(name, HeaderValue::from_bytes(value).expect("a header's value"));
         other
     }
 

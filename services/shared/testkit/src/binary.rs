@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use tokio::process::{Child, Command};
 
+use crate::TestIssuer;
+
 /// A wrong setting must be told within this time.
 const REFUSAL: Duration = Duration::from_secs(1);
 
@@ -18,7 +20,7 @@ pub struct Binary {
 
 impl Binary {
     /// The binary at `path`: `Binary::new(env!("CARGO_BIN_EXE_discount"))`. It listens on free ports of the
-    /// loopback interface and logs text.
+    /// loopback interface, logs text, and trusts the tokens of [`TestIssuer::shared`].
     #[must_use]
     pub fn new(path: &str) -> Self {
         let environment = Vec::new();
@@ -27,6 +29,7 @@ impl Binary {
             .env("ADMIN_ADDR", "127.0.0.1:0")
             .env("PUBLIC_URL", "http://localhost:8080")
             .env("LOG_FORMAT", "text")
+            .env("JWKS_URI", TestIssuer::shared().jwks_uri())
     }
 
     /// The same with a setting; a later value takes the place of an earlier one.

@@ -14,10 +14,12 @@
 
 mod api;
 pub mod bad_input;
+pub mod bad_tokens;
 mod binary;
 mod cleanup;
 mod engine;
 mod eventually;
+mod issuer;
 pub mod life;
 mod mongodb;
 mod name;
@@ -25,6 +27,7 @@ mod postgres;
 mod proxy;
 mod rabbitmq;
 mod redis;
+pub mod routes;
 mod sqlserver;
 mod trials;
 
@@ -32,6 +35,7 @@ pub use api::{Answer, Api};
 pub use binary::{Binary, Running, golden, secret_file};
 pub use engine::{Engine, EngineDatabase, engine_trial, run_on_engines};
 pub use eventually::{Attempt, eventually};
+pub use issuer::{TestIssuer, TokenBuilder};
 pub use mongodb::MongoDb;
 pub use postgres::Postgres;
 pub use proxy::TcpProxy;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::Method;
 use serde_json::Value;
 
-use crate::{Api, Binary, eventually};
+use crate::{Api, Binary, eventually, secret_file};
 
 /// A component looks at its dependencies every few seconds, and sooner while one is away.
 const NOTICED: Duration = Duration::from_secs(15);
@@ -25,7 +25,6 @@ pub async fn refuses(good: &Binary, wrong: &[(&str, &str)], required: &[&str]) {
         ("REQUEST_TIMEOUT_SECONDS", "soon"),
         ("LOG_FORMAT", "xml"),
         ("LOG_LEVEL", "loud=shouting"),
-        ("INSECURE_DEV_WRITES", "maybe"),
     ];
     for (key, value) in everywhere.iter().chain(wrong) {
         good.clone().env(key, value).refuses(key).await;
@@ -33,9 +32,22 @@ pub async fn refuses(good: &Binary, wrong: &[(&str, &str)], required: &[&str]) {
     for key in required.iter().chain(&["PUBLIC_URL"]) {
         good.clone().without(key).refuses(key).await;
     }
-    let public =
-        good.clone().env("PUBLIC_URL", "https://courses.example.com").env("INSECURE_DEV_WRITES", "true");
-    public.refuses("INSECURE_DEV_WRITES").await;
+}
+
+/// [`refuses`] for a component that accepts access tokens, which needs the keys for them.
+///
+/// # Panics
+/// With the key, when something else happens.
+pub async fn refuses_with_tokens(good: &Binary, wrong: &[(&str, &str)], required: &[&str]) {
+    let no_keys = secret_file(r#"{"keys":[]}"#);
+    let no_keys = format!("file://{}", no_keys.path().display());
+    let keys = [
+        ("JWKS_URI", ""),
+        ("JWKS_URI", "identity:8080/identity/jwks"),
+        ("JWKS_URI", "file:///no/such/file"),
+        ("JWKS_URI", no_keys.as_str()),
+    ];
+    refuses(good, &[wrong, &keys].concat(), &[required, &["JWKS_URI"]].concat()).await;
 }
 
 /// Asserts that `--help` documents the settings of every component and these.

@@ -10,7 +10,7 @@ use catalog::Catalog;
 use gateway::Gateway;
 use platform_components::Name;
 use platform_service::{Component, TestComponent, spawn_for_test};
-use platform_testkit::{Api, MongoDb, Redis, eventually, secret_file};
+use platform_testkit::{Api, MongoDb, Redis, TestIssuer, eventually, secret_file};
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 use uuid::Uuid;
@@ -34,7 +34,11 @@ impl Shop {
         let stores = (MongoDb::database().await, Redis::database().await);
         let broker = secret_file("amqp://user:password@127.0.0.1:1/none");
         let (mongodb, redis) = (secret_file(stores.0.url()), secret_file(stores.1.url()));
-        let settings = [("MONGODB_URL_FILE", path(&mongodb)), ("AMQP_URL_FILE", path(&broker))];
+        let settings = [
+            ("MONGODB_URL_FILE", path(&mongodb)),
+            ("AMQP_URL_FILE", path(&broker)),
+            ("JWKS_URI", TestIssuer::shared().jwks_uri()),
+        ];
         let catalog = start::<Catalog>(&settings).await;
         let routes = platform_components::routes_file(|name| match name {
             Name::Catalog => catalog.url(""),
@@ -76,9 +80,7 @@ async fn start<C: Component>(settings: &[(&str, &str)]) -> TestComponent
 where
     C::Settings: Sync,
 {
-    let mut all = vec![("INSECURE_DEV_WRITES", "true")];
-    all.extend(settings);
-    let component = spawn_for_test::<C>(&all).await.unwrap();
+    let component = spawn_for_test::<C>(settings).await.unwrap();
     let admin = Api::new(component.admin_url(""));
     eventually(SOON, || async { admin.get("/readyz").await.status == 200 }).await;
     component
