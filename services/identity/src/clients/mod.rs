@@ -7,7 +7,7 @@ mod authentication;
 mod file;
 mod registry;
 
-pub(crate) use authentication::Authentication;
+pub(crate) use authentication::{ALGORITHMS, Authentication};
 pub(crate) use file::Clients;
 pub use file::ClientsPath;
-pub(crate) use registry::{Client, Registry, Scope};
+pub(crate) use registry::{Client, Registry};

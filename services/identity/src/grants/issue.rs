@@ -57,9 +57,9 @@ impl Rules {
 
 /// What the token endpoint works with. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Grants(Arc<Inner>);
+pub(crate) struct Grants(Arc<GrantsInner>);
 
-pub(crate) struct Inner {
+pub(crate) struct GrantsInner {
     pub(crate) clients: Clients,
     pub(crate) authentication: Authentication,
     pub(crate) store: Arc<dyn GrantStore>,
@@ -69,9 +69,9 @@ pub(crate) struct Inner {
 }
 
 impl std::ops::Deref for Grants {
-    type Target = Inner;
+    type Target = GrantsInner;
 
-    fn deref(&self) -> &Inner {
+    fn deref(&self) -> &GrantsInner {
         &self.0
     }
 }
@@ -162,7 +162,7 @@ pub(super) struct User {
 }
 
 impl Grants {
-    pub(crate) fn new(inner: Inner) -> Self {
+    pub(crate) fn new(inner: GrantsInner) -> Self {
         Self(Arc::new(inner))
     }
 

@@ -16,7 +16,7 @@ mod token_exchange;
 
 pub(crate) use api::{GRANT_TYPES, routes};
 pub(crate) use domain::{Code, RefreshToken, Standing};
-pub(crate) use issue::{Grants, Rules};
+pub(crate) use issue::{Grants, GrantsInner, Rules};
 pub(crate) use state::TokenStates;
-pub(crate) use store::{GrantStore, Named, PostgresGrants, SqlServerGrants, StoreError, TokenState};
+pub(crate) use store::{GrantStore, PostgresGrants, SqlServerGrants, StoreError, TokenState};
 pub(crate) use sweeper::Sweeper;

@@ -2,5 +2,7 @@
 //! the database their hash; its id is the `sid` of tokens, so that ending it ends them.
 
 mod domain;
+mod service;
 
 pub(crate) use domain::Session;
+pub(crate) use service::{SessionPool, Sessions};

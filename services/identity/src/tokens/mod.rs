@@ -7,6 +7,6 @@ mod jti;
 mod settings;
 
 pub(crate) use id_token::IdToken;
-pub(crate) use issuer::{Tokens, TokensError};
+pub(crate) use issuer::Tokens;
 pub(crate) use jti::TokenId;
 pub use settings::TokenSettings;
