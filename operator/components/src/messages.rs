@@ -43,13 +43,36 @@ pub struct Message {
     pub mandatory: bool,
 }
 
-static MESSAGES: [Message; 1] = [Message {
-    name: "catalog.course.renamed.v1",
-    meaning: "a course has a new name",
-    kind: MessageKind::Event,
-    publisher: Name::Catalog,
-    mandatory: true,
-}];
+static MESSAGES: [Message; 4] = [
+    Message {
+        name: "catalog.course.renamed.v1",
+        meaning: "a course has a new name",
+        kind: MessageKind::Event,
+        publisher: Name::Catalog,
+        mandatory: true,
+    },
+    Message {
+        name: "identity.user.registered.v1",
+        meaning: "somebody has an account",
+        kind: MessageKind::Event,
+        publisher: Name::Identity,
+        mandatory: false,
+    },
+    Message {
+        name: "identity.role.granted.v1",
+        meaning: "a user has another role",
+        kind: MessageKind::Event,
+        publisher: Name::Identity,
+        mandatory: false,
+    },
+    Message {
+        name: "identity.user.deleted.v1",
+        meaning: "an account is gone, and what others know of its user has to go too",
+        kind: MessageKind::Event,
+        publisher: Name::Identity,
+        mandatory: false,
+    },
+];
 
 /// Every type of message.
 #[must_use]

@@ -34,7 +34,7 @@ static COMPONENTS: [Component; 9] = [
         migrates: true,
         seeds: false,
         calls: &[],
-        publishes: &[],
+        publishes: &["identity.user.registered.v1", "identity.role.granted.v1", "identity.user.deleted.v1"],
         consumes: &[],
         after: &[],
         routes: &[

@@ -6,37 +6,54 @@
 
 mod accounts;
 mod authorize;
+mod capability;
 mod clients;
+mod cookies;
 mod discovery;
 mod grants;
 mod introspection;
 mod keys;
+mod language;
 mod logout;
+mod mail;
 mod oauth;
 mod pages;
 mod protocol;
 mod revocation;
+mod screens;
 mod sessions;
 mod settings;
+mod throttle;
 mod tokens;
+mod upkeep;
 mod userinfo;
 
 use std::sync::Arc;
 
-use accounts::{AccountStore, PostgresAccounts, SqlServerAccounts};
 use axum::Router;
-use grants::{GrantStore, PostgresGrants, SqlServerGrants};
-use platform_auth::AccessTokenScheme;
+use platform_auth::{AccessTokenScheme, Authenticator};
+use platform_messaging::outbox::postgres::PostgresOutbox;
+use platform_messaging::outbox::sqlserver::SqlServerOutbox;
+use platform_messaging::{Relay, RelayWaker};
 use platform_service::sqlserver::{self, Engine, Migration};
-use platform_service::{Command, CommonSettings, Component, Runtime, StartError, postgres};
+use platform_service::{Command, CommonSettings, Component, Runtime, StartError, amqp, postgres};
+use time::Duration;
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
 
+pub use accounts::FirstAdminFile;
+use accounts::{AccountStore, Accounts, Hasher, PostgresAccounts, Rules, SignIn, SqlServerAccounts};
 pub use clients::ClientsPath;
+use cookies::Jar;
+use grants::{GrantStore, PostgresGrants, SqlServerGrants};
 pub use keys::KeyringFile;
 use keys::{KeyStore, Occasion, PostgresKeys, SqlServerKeys};
-use sessions::{SessionPool, Sessions};
+pub use mail::MailSettings;
+use mail::{Lifetimes, MailStore, Post, PostgresMails, Sender, SqlServerMails};
+use pages::Pages;
+use sessions::{PostgresSessions, SessionStore, Sessions, SqlServerSessions};
 pub use settings::Settings;
+use throttle::{PostgresThrottle, SqlServerThrottle, Throttle, ThrottleStore};
 pub use tokens::TokenSettings;
 
 /// Where the gateway publishes this service, unchanged: the issuer is the public address and this.
@@ -70,6 +87,8 @@ const REPLACE_KEYS: Command = Command {
     tags(
         (name = "discovery", description = "What the provider offers, and the keys that its tokens are checked with"),
         (name = "protocol", description = "OAuth 2.0 and OpenID Connect"),
+        (name = "account", description = "One's own account"),
+        (name = "users", description = "Everybody's accounts, for administrators"),
     )
 )]
 struct Document;
@@ -90,6 +109,7 @@ impl Component for Identity {
     fn openapi() -> OpenApi {
         let mut document = Document::openapi();
         protocol::describe(&mut document);
+        document.merge(accounts::routes().into_openapi());
         document
     }
 
@@ -110,7 +130,9 @@ impl Component for Identity {
         let occasion = if name == REPLACE_KEYS.name { Occasion::Emergency } else { Occasion::Command };
         let store: Arc<dyn KeyStore> = match settings.engine.database_engine {
             Engine::Postgres => Arc::new(PostgresKeys::new(postgres::pool(&settings.database, Self::NAME)?)),
-            Engine::Sqlserver => Arc::new(SqlServerKeys::new(sqlserver::pool(&settings.database, Self::NAME)?)),
+            Engine::Sqlserver => {
+                Arc::new(SqlServerKeys::new(sqlserver::pool(&settings.database, Self::NAME)?))
+            }
         };
         protocol::rotate(&settings, store, occasion).await
     }
@@ -118,15 +140,67 @@ impl Component for Identity {
     async fn start(settings: Settings, runtime: &mut Runtime) -> Result<Router, StartError> {
         let stores = Stores::open(&settings, runtime)?;
         let clients = protocol::clients(&settings, runtime);
-        let sessions = Sessions::new(stores.sessions, Arc::clone(&stores.accounts));
-        let parts = protocol::Parts {
-            keys: stores.keys,
-            grants: stores.grants,
-            accounts: stores.accounts,
-            sessions,
-            verified_email: settings.require_verified_email,
+        let (keys, grants) = (Arc::clone(&stores.keys), Arc::clone(&stores.grants));
+        let accounts = Arc::clone(&stores.accounts);
+        let people = People::new(&settings, stores, runtime)?;
+        let parts = protocol::Parts { keys, grants, accounts, people: &people };
+        let (protocol, trusted) = protocol::start(&settings, clients, parts, runtime);
+        let public = |path: &str| settings.common.server.public(PUBLIC_PREFIX, path);
+        let own = accounts::State::new(people.accounts.clone(), people.sessions.clone(), public);
+        let forms = pages::State::new(&people);
+        // What comes here has not been exchanged: the gateway passes these paths as they are.
+        let authenticator = Authenticator::new(settings.common.issuer(), "gateway", trusted);
+        let api = authenticator.protect(Router::from(accounts::routes().with_state(own)));
+        Ok(protocol.merge(api).merge(pages::routes(forms)))
+    }
+}
+
+/// Everything that is about people: accounts, sessions, passwords, pages.
+pub(crate) struct People {
+    pub(crate) accounts: Accounts,
+    pub(crate) sessions: Sessions,
+    pub(crate) sign_in: SignIn,
+    pub(crate) throttle: Throttle,
+    pub(crate) pages: Pages,
+}
+
+impl People {
+    fn new(settings: &Settings, stores: Stores, runtime: &mut Runtime) -> Result<Self, StartError> {
+        let public_url = &settings.common.server.public_url;
+        let host = public_url.host_str().unwrap_or("localhost");
+        let post = Post::new(settings.mail.clone(), host);
+        let rules = Rules {
+            sign_up_open: settings.accounts.sign_up == settings::SignUp::Open,
+            mail_reaches_people: post.reaches_people(),
+            verified_email_required: settings.accounts.require_verified_email.unwrap_or(post.reaches_people()),
         };
-        Ok(protocol::start(&settings, clients, parts, runtime))
+        let lifetimes = Lifetimes {
+            reset: Duration::minutes(i64::from(settings.mail.reset_link_minutes)),
+            verify: Duration::hours(i64::from(settings.mail.verify_link_hours)),
+        };
+        let base = settings.common.server.public(PUBLIC_PREFIX, "");
+        let sender = Sender::new(Arc::clone(&stores.mails), post, base, lifetimes);
+        let wakers = (stores.relay.clone(), sender.waker());
+        runtime.spawn(|stop| sender.run(stop));
+
+        let hasher = Hasher::new(&settings.passwords)?;
+        let throttle = Throttle::new(stores.throttle, &settings.limits);
+        let accounts = Accounts::new(
+            Arc::clone(&stores.accounts),
+            Arc::clone(&stores.mails),
+            hasher.clone(),
+            throttle.clone(),
+            rules,
+            wakers,
+        );
+        let jar = Jar { https: public_url.scheme() == "https" };
+        let lifetime = Duration::days(i64::from(settings.accounts.session_days));
+        let sessions = Sessions::new(stores.sessions, stores.accounts, jar, lifetime);
+        let sign_in = SignIn::new(accounts.clone(), hasher, throttle.clone());
+        let first = settings.accounts.first_admin_file.clone();
+        let upkeep = upkeep::Upkeep::new(accounts.clone(), sessions.clone(), throttle.clone(), stores.mails, first);
+        runtime.spawn(|stop| upkeep.run(stop));
+        Ok(Self { accounts, sessions, sign_in, throttle, pages: Pages::new(public_url, jar) })
     }
 }
 
@@ -135,32 +209,65 @@ struct Stores {
     keys: Arc<dyn KeyStore>,
     grants: Arc<dyn GrantStore>,
     accounts: Arc<dyn AccountStore>,
-    sessions: SessionPool,
+    sessions: Arc<dyn SessionStore>,
+    mails: Arc<dyn MailStore>,
+    throttle: Arc<dyn ThrottleStore>,
+    relay: RelayWaker,
 }
 
 impl Stores {
-    fn open(settings: &Settings, runtime: &Runtime) -> Result<Self, StartError> {
+    fn open(settings: &Settings, runtime: &mut Runtime) -> Result<Self, StartError> {
+        let broker = amqp::broker(&settings.amqp, Identity::NAME);
         match settings.engine.database_engine {
             Engine::Postgres => {
                 let pool = postgres::pool(&settings.database, Identity::NAME)?;
                 runtime.depends_on(postgres::dependency(&pool));
+                let relay = Relay::new(PostgresOutbox::new(pool.clone()), broker);
+                let waker = relay.waker();
+                runtime.depends_on(amqp::dependency(&relay.health()));
+                runtime.spawn(|stop| relay.run(stop));
                 Ok(Self {
                     keys: Arc::new(PostgresKeys::new(pool.clone())),
                     grants: Arc::new(PostgresGrants::new(pool.clone())),
                     accounts: Arc::new(PostgresAccounts::new(pool.clone())),
-                    sessions: SessionPool::Postgres(pool),
+                    sessions: Arc::new(PostgresSessions::new(pool.clone())),
+                    mails: Arc::new(PostgresMails::new(pool.clone())),
+                    throttle: Arc::new(PostgresThrottle::new(pool)),
+                    relay: waker,
                 })
             }
             Engine::Sqlserver => {
                 let pool = sqlserver::pool(&settings.database, Identity::NAME)?;
                 runtime.depends_on(sqlserver::dependency(&pool));
+                let outbox = SqlServerOutbox::connect(settings.database.database_url_file.clone())?;
+                let relay = Relay::new(outbox, broker);
+                let waker = relay.waker();
+                runtime.depends_on(amqp::dependency(&relay.health()));
+                runtime.spawn(|stop| relay.run(stop));
                 Ok(Self {
                     keys: Arc::new(SqlServerKeys::new(pool.clone())),
                     grants: Arc::new(SqlServerGrants::new(pool.clone())),
                     accounts: Arc::new(SqlServerAccounts::new(pool.clone())),
-                    sessions: SessionPool::SqlServer(pool),
+                    sessions: Arc::new(SqlServerSessions::new(pool.clone())),
+                    mails: Arc::new(SqlServerMails::new(pool.clone())),
+                    throttle: Arc::new(SqlServerThrottle::new(pool)),
+                    relay: waker,
                 })
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tables_of_messaging_are_taken_over_unchanged() {
+        assert_eq!(
+            include_str!("../migrations/postgres/0003_messaging.sql"),
+            platform_messaging::POSTGRES_MIGRATION
+        );
+        assert_eq!(SQLSERVER_MIGRATIONS[2].sql, platform_messaging::SQLSERVER_MIGRATION);
     }
 }

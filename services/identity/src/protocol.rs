@@ -13,21 +13,19 @@ use crate::clients::{Authentication, Clients};
 use crate::grants::{GrantStore, Grants, GrantsInner, Rules, Sweeper, TokenStates};
 use crate::keys::{Keeper, KeyStore, Occasion, Policy};
 use crate::logout::Logout;
-use crate::sessions::Sessions;
+use crate::screens::Screens;
 use crate::tokens::Tokens;
 use crate::userinfo::Userinfo;
 use crate::{
-    PUBLIC_PREFIX, Settings, authorize, discovery, grants, introspection, keys, logout, revocation, userinfo,
+    PUBLIC_PREFIX, People, Settings, authorize, discovery, grants, introspection, keys, logout, revocation, userinfo,
 };
 
 /// What the protocol takes from the rest of the service.
-pub(crate) struct Parts {
+pub(crate) struct Parts<'a> {
     pub(crate) keys: Arc<dyn KeyStore>,
     pub(crate) grants: Arc<dyn GrantStore>,
     pub(crate) accounts: Arc<dyn AccountStore>,
-    pub(crate) sessions: Sessions,
-    /// Whether buying and teaching take a verified e-mail address.
-    pub(crate) verified_email: bool,
+    pub(crate) people: &'a People,
 }
 
 /// Every endpoint of the protocol, for the description of the API.
@@ -51,20 +49,26 @@ pub(crate) fn clients(settings: &Settings, runtime: &mut Runtime) -> Clients {
     clients
 }
 
-/// Starts the protocol's background tasks and gives its routes.
-pub(crate) fn start(settings: &Settings, clients: Clients, parts: Parts, runtime: &mut Runtime) -> Router {
+/// Starts the protocol's background tasks; gives its routes, and the keys that access tokens are checked with.
+pub(crate) fn start(
+    settings: &Settings,
+    clients: Clients,
+    parts: Parts<'_>,
+    runtime: &mut Runtime,
+) -> (Router, platform_auth::Keys) {
     let keeper = Keeper::new(parts.keys, settings.keyring_file.clone(), policy(settings));
     runtime.depends_on(keeper.dependency());
     let issuer = settings.common.issuer();
     debug_assert!(issuer.ends_with(PUBLIC_PREFIX));
     let keys = keeper.keys();
-    let tokens = Tokens::new(&issuer, keys.clone(), keeper.trusted());
+    let trusted = keeper.trusted();
+    let tokens = Tokens::new(&issuer, keys.clone(), trusted.clone());
     runtime.spawn(|stop| keeper.run(stop));
 
     let sweeper = Sweeper::new(clients.clone(), Arc::clone(&parts.grants));
     runtime.spawn(|stop| sweeper.run(stop));
 
-    let rules = Rules::new(&settings.tokens, parts.verified_email);
+    let rules = Rules::new(&settings.tokens, parts.people.accounts.rules().verified_email_required);
     let states = TokenStates::new(clients.clone(), Arc::clone(&parts.grants));
     let grants = Grants::new(GrantsInner {
         clients: clients.clone(),
@@ -73,25 +77,34 @@ pub(crate) fn start(settings: &Settings, clients: Clients, parts: Parts, runtime
         states: states.clone(),
         tokens: tokens.clone(),
         rules: rules.clone(),
+        sign_in: parts.people.sign_in.clone(),
     });
+    let screens = Screens::new(parts.people);
     let authorize = Authorize {
         clients: clients.clone(),
-        sessions: parts.sessions.clone(),
+        sessions: parts.people.sessions.clone(),
         store: parts.grants,
+        screens: screens.clone(),
         tokens: tokens.clone(),
         rules,
     };
-    let logout = Logout { clients: clients.clone(), sessions: parts.sessions, tokens: tokens.clone() };
+    let logout = Logout {
+        clients: clients.clone(),
+        sessions: parts.people.sessions.clone(),
+        tokens: tokens.clone(),
+        screens,
+    };
     let userinfo = Userinfo { tokens, states, accounts: parts.accounts };
     let discovery = discovery::State::new(&issuer, clients, settings.tokens.password_grant);
-    Router::from(discovery::routes().with_state(discovery))
+    let routes = Router::from(discovery::routes().with_state(discovery))
         .merge(Router::from(keys::routes().with_state(keys::State::new(keys))))
         .merge(Router::from(authorize::routes().with_state(authorize)))
         .merge(Router::from(grants::routes().with_state(grants.clone())))
         .merge(Router::from(introspection::routes().with_state(grants.clone())))
         .merge(Router::from(revocation::routes().with_state(grants)))
         .merge(Router::from(userinfo::routes().with_state(userinfo)))
-        .merge(Router::from(logout::routes().with_state(logout)))
+        .merge(Router::from(logout::routes().with_state(logout)));
+    (routes, trusted)
 }
 
 /// The commands `rotate-keys` and `replace-keys`.

@@ -86,3 +86,21 @@ CREATE TABLE mailed_links (
 
 CREATE INDEX mailed_links_by_account ON mailed_links (account_id);
 CREATE INDEX mailed_links_by_expiry ON mailed_links (expires_at);
+
+-- Mails that wait to be sent, written with the change that they are about; a row goes once the mail is on its
+-- way, or after a day. The links in them are made when they are sent, so that no table holds one.
+CREATE TABLE mails (
+    id         uuid        PRIMARY KEY,
+    account_id uuid        NOT NULL REFERENCES accounts (id),
+    kind       text        NOT NULL CHECK (kind IN ('verify_email', 'change_email', 'reset_password',
+                                                    'address_taken', 'email_changed', 'password_changed')),
+    email      text        NOT NULL CHECK (char_length(email) <= 254),
+    language   text        NOT NULL CHECK (language IN ('tr', 'en')),
+    attempts   integer     NOT NULL CHECK (attempts >= 0),
+    created_at timestamptz NOT NULL,
+    -- Tried from here on; moved on by whoever tries, so that no other replica tries at the same time.
+    next_at    timestamptz NOT NULL
+);
+
+CREATE INDEX mails_by_next ON mails (next_at);
+CREATE INDEX mails_by_account ON mails (account_id);

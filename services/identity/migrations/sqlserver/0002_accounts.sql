@@ -67,3 +67,18 @@ CREATE TABLE mailed_links (
 
 CREATE INDEX mailed_links_by_account ON mailed_links (account_id);
 CREATE INDEX mailed_links_by_expiry ON mailed_links (expires_at);
+
+CREATE TABLE mails (
+    id         binary(16)    NOT NULL PRIMARY KEY,
+    account_id binary(16)    NOT NULL REFERENCES accounts (id),
+    kind       varchar(20)   NOT NULL CHECK (kind IN ('verify_email', 'change_email', 'reset_password',
+                                                      'address_taken', 'email_changed', 'password_changed')),
+    email      nvarchar(254) NOT NULL,
+    language   char(2)       NOT NULL CHECK (language IN ('tr', 'en')),
+    attempts   int           NOT NULL CHECK (attempts >= 0),
+    created_at datetime2(6)  NOT NULL,
+    next_at    datetime2(6)  NOT NULL
+);
+
+CREATE INDEX mails_by_next ON mails (next_at);
+CREATE INDEX mails_by_account ON mails (account_id);

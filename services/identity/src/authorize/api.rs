@@ -19,7 +19,7 @@ use crate::accounts::Account;
 use crate::clients::Clients;
 use crate::grants::{Code, GrantStore, Rules, StoreError};
 use crate::oauth::{Parameters, Scopes, Secret, form};
-use crate::pages::{self, Consent, Fault};
+use crate::screens::{Consent, Fault, Screens};
 use crate::sessions::{Session, Sessions};
 use crate::tokens::Tokens;
 
@@ -38,6 +38,7 @@ pub(crate) struct Authorize {
     pub(crate) store: Arc<dyn GrantStore>,
     pub(crate) tokens: Tokens,
     pub(crate) rules: Rules,
+    pub(crate) screens: Screens,
 }
 
 pub(crate) fn routes() -> OpenApiRouter<Authorize> {
@@ -93,7 +94,7 @@ async fn authorize(State(state): State<Authorize>, request: Request) -> Response
 async fn authorize_by_form(State(state): State<Authorize>, request: Request) -> Response {
     match body(request).await {
         Ok((headers, body)) => state.answer(&headers, &body).await,
-        Err(headers) => pages::error(&headers, Fault::Malformed),
+        Err(headers) => state.screens.error(&headers, Fault::Malformed),
     }
 }
 
@@ -112,7 +113,7 @@ async fn decide(State(state): State<Authorize>, request: Request) -> Response {
             let outcome = state.decided(&headers, &body).await;
             outcome.unwrap_or_else(|refusal| state.refused(&headers, refusal))
         }
-        Err(headers) => pages::error(&headers, Fault::Malformed),
+        Err(headers) => state.screens.error(&headers, Fault::Malformed),
     }
 }
 
@@ -131,10 +132,10 @@ impl Authorize {
 
     fn refused(&self, headers: &HeaderMap, refusal: Refusal) -> Response {
         match refusal {
-            Refusal::Page(fault) => pages::error(headers, fault),
+            Refusal::Page(fault) => self.screens.error(headers, fault),
             Refusal::Client { recipient, code, description } => {
                 let parameters = [("error", code), ("error_description", description)];
-                to_client(headers, &recipient, &self.tokens.issuer, &parameters)
+                to_client(&recipient, &self.tokens.issuer, &parameters)
             }
         }
     }
@@ -150,7 +151,7 @@ impl Authorize {
             if request.prompt.none {
                 return Err(refuse(&request, "login_required", "nobody is signed in, or not as asked for"));
             }
-            return Ok(see_other(headers, &sign_in_address(&parameters, &request, session, now)));
+            return Ok(see_other(&sign_in_address(&parameters, &request, session, now)));
         }
         let Some((session, account)) = signed_in else {
             return Err(refuse(&request, "login_required", "nobody is signed in"));
@@ -163,14 +164,14 @@ impl Authorize {
             }
             return Ok(self.ask(headers, &parameters, &request, &account));
         }
-        self.code(headers, &request, &session, now).await
+        self.code(&request, &session, now).await
     }
 
     /// Whoever has just decided; everything is checked again.
     async fn decided(&self, headers: &HeaderMap, raw: &[u8]) -> Result<Response, Refusal> {
         let all = parameters(raw)?;
         let text = |name| all.optional(name).map_err(|_| Refusal::Page(Fault::Malformed));
-        if !pages::csrf::is_ours(headers, text("csrf")?) {
+        if !self.screens.is_ours(headers, text("csrf")?) {
             return Err(Refusal::Page(Fault::Expired));
         }
         let encoded = encode(all.iter().filter(|(name, _)| !OURS.contains(name)));
@@ -181,7 +182,7 @@ impl Authorize {
         let signed_in = self.signed_in(headers).await?;
         let Some((session, account)) = signed_in.filter(|(_, account)| account_id == Some(account.id)) else {
             // Signed out meanwhile, or somebody else is there: from the beginning.
-            return Ok(see_other(headers, &format!("{PATH}?{encoded}")));
+            return Ok(see_other(&format!("{PATH}?{encoded}")));
         };
         match text("decision")? {
             Some("allow") => {}
@@ -195,7 +196,7 @@ impl Authorize {
         let registry = self.clients.registry();
         let scopes = scopes.filtered(|scope| registry.scope(scope).is_some());
         self.store.give_consent(account.id, client_id, &scopes, now).await?;
-        self.code(headers, &request, &session, now).await
+        self.code(&request, &session, now).await
     }
 
     async fn signed_in(&self, headers: &HeaderMap) -> Result<Option<(Session, Account)>, Refusal> {
@@ -234,12 +235,11 @@ impl Authorize {
         fields.push(("account", &account));
         let origin = self.clients.registry().redirect_origin(&recipient.client.id, &recipient.redirect_uri);
         let scopes = request.scopes.iter().collect();
-        pages::consent(headers, Consent { client: &recipient.client.title, scopes, fields, origin })
+        self.screens.consent(headers, Consent { client: &recipient.client.title, scopes, fields, origin })
     }
 
     async fn code(
         &self,
-        headers: &HeaderMap,
         request: &AuthorizationRequest,
         session: &Session,
         now: OffsetDateTime,
@@ -262,7 +262,7 @@ impl Authorize {
         self.store.insert_code(&secret.hash(), &code).await?;
         let parameters = [("code", secret.encode())];
         let parameters = parameters.each_ref().map(|(name, value)| (*name, value.as_str()));
-        Ok(to_client(headers, &request.recipient, &self.tokens.issuer, &parameters))
+        Ok(to_client(&request.recipient, &self.tokens.issuer, &parameters))
     }
 }
 

@@ -7,7 +7,7 @@ use platform_components::{Grant, Subject};
 
 use crate::clients::{Client, Registry};
 use crate::oauth::{ParameterError, Parameters, Scopes, split};
-use crate::pages::Fault;
+use crate::screens::Fault;
 
 /// Where the endpoint is.
 pub(crate) const PATH: &str = "/identity/authorize";

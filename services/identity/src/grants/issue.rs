@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::domain::{Family, Holder, RefreshToken};
 use super::state::TokenStates;
 use super::store::{GrantStore, StoreError};
-use crate::accounts::Roles;
+use crate::accounts::{Roles, SignIn};
 use crate::clients::{Authentication, Client, Clients, Registry};
 use crate::oauth::{OAuthError, Parameters, Scopes, Secret, split};
 use crate::tokens::{IdToken, TokenId, TokenSettings, Tokens};
@@ -66,6 +66,7 @@ pub(crate) struct GrantsInner {
     pub(crate) states: TokenStates,
     pub(crate) tokens: Tokens,
     pub(crate) rules: Rules,
+    pub(crate) sign_in: SignIn,
 }
 
 impl std::ops::Deref for Grants {

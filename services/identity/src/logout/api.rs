@@ -9,7 +9,7 @@ use utoipa_axum::routes;
 
 use crate::clients::Clients;
 use crate::oauth::{Parameters, form, no_store};
-use crate::pages::{self, Fault};
+use crate::screens::{Fault, Screens};
 use crate::sessions::{Session, Sessions};
 use crate::tokens::Tokens;
 
@@ -26,6 +26,7 @@ pub(crate) struct Logout {
     pub(crate) clients: Clients,
     pub(crate) sessions: Sessions,
     pub(crate) tokens: Tokens,
+    pub(crate) screens: Screens,
 }
 
 pub(crate) fn routes() -> OpenApiRouter<Logout> {
@@ -50,7 +51,7 @@ pub(crate) fn routes() -> OpenApiRouter<Logout> {
 async fn logout(State(state): State<Logout>, request: Request) -> Response {
     let (parts, _) = request.into_parts();
     let query = parts.uri.query().unwrap_or_default().as_bytes();
-    respond(&parts.headers, state.answer(&parts.headers, query, false).await)
+    state.respond(&parts.headers, query, false).await
 }
 
 /// The same with the parameters in the body; also the form of the page that asks.
@@ -66,16 +67,17 @@ async fn logout(State(state): State<Logout>, request: Request) -> Response {
 async fn logout_by_form(State(state): State<Logout>, request: Request) -> Response {
     let headers = request.headers().clone();
     match form(request).await {
-        Ok((headers, body)) => respond(&headers, state.answer(&headers, &body, true).await),
-        Err(_) => pages::error(&headers, Fault::Malformed),
+        Ok((headers, body)) => state.respond(&headers, &body, true).await,
+        Err(_) => state.screens.error(&headers, Fault::Malformed),
     }
 }
 
-fn respond(headers: &HeaderMap, outcome: Result<Response, Fault>) -> Response {
-    outcome.unwrap_or_else(|fault| pages::error(headers, fault))
-}
-
 impl Logout {
+    async fn respond(&self, headers: &HeaderMap, raw: &[u8], by_form: bool) -> Response {
+        let outcome = self.answer(headers, raw, by_form).await;
+        outcome.unwrap_or_else(|fault| self.screens.error(headers, fault))
+    }
+
     async fn answer(&self, headers: &HeaderMap, raw: &[u8], by_form: bool) -> Result<Response, Fault> {
         if raw.len() > LONGEST_REQUEST {
             return Err(Fault::Malformed);
@@ -106,13 +108,13 @@ impl Logout {
         let hinted = hint.is_some_and(|hint| hint.sid == Some(session.id));
         let confirmed = by_form
             && text("decision")?.is_some()
-            && pages::csrf::is_ours(headers, text("csrf")?);
+            && self.screens.is_ours(headers, text("csrf")?);
         if !hinted && !confirmed {
             // §6: anybody could link here; without a hint of this very session the person is asked.
             let fields: Vec<_> = parameters.iter().filter(|(name, _)| KEPT.contains(name)).collect();
             let origin = target.and_then(|uri| url::Url::parse(uri).ok());
             let origin = origin.map(|url| url.origin().ascii_serialization());
-            return Ok(pages::confirm_sign_out(headers, &fields, origin));
+            return Ok(self.screens.confirm_sign_out(headers, &fields, origin));
         }
         self.end(&session).await?;
         Ok(self.gone(headers, target, state))
@@ -133,7 +135,7 @@ impl Logout {
                 response.headers_mut().insert(header::LOCATION, location);
                 response
             }
-            _ => pages::signed_out(headers),
+            _ => self.screens.signed_out(headers),
         };
         if let Some(cookie) = self.sessions.signed_out_cookie() {
             response.headers_mut().append(header::SET_COOKIE, cookie);

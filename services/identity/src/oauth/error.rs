@@ -85,7 +85,7 @@ impl OAuthError {
     }
 
     /// Too many failures: the same answer as a wrong password, but later.
-    pub(crate) fn try_later(seconds: u64) -> Self {
+    pub(crate) fn try_later(seconds: u32) -> Self {
         Self {
             status: StatusCode::TOO_MANY_REQUESTS,
             header: Some((header::RETRY_AFTER, HeaderValue::from(seconds))),

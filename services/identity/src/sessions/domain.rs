@@ -18,3 +18,8 @@ pub(crate) struct Session {
     /// What the browser called itself.
     pub(crate) user_agent: String,
 }
+
+/// What of a browser's name for itself is kept.
+pub(super) fn user_agent(text: &str) -> String {
+    text.chars().filter(|it| !it.is_control()).take(200).collect()
+}

@@ -3,6 +3,10 @@
 
 mod domain;
 mod service;
+mod store;
 
 pub(crate) use domain::Session;
-pub(crate) use service::{SessionPool, Sessions};
+pub(crate) use service::Sessions;
+pub(crate) use store::{
+    PostgresSessions, SessionStore, SqlServerSessions, end_all_in, end_all_on_sqlserver,
+};

@@ -1,109 +1,138 @@
-//! Whose browser it is. A stand-in that only reads and ends sessions.
+//! Signing in and out of browsers.
+
+use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, header};
-use platform_service::sqlserver::{Pool, SqlServerError, utc};
-use sqlx::PgPool;
-use std::sync::Arc;
-use time::{OffsetDateTime, PrimitiveDateTime};
+use platform_http::problem::Chain;
+use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use super::domain::Session;
+use super::domain::{Session, user_agent};
+use super::store::{By, SessionStore};
 use crate::accounts::{Account, AccountStore, StoreError};
-use crate::oauth::sha256;
+use crate::capability;
+use crate::cookies::{Cookie, Jar};
 
-#[derive(Clone)]
-pub(crate) enum SessionPool {
-    Postgres(PgPool),
-    SqlServer(Pool),
-}
+/// How exact `last_seen_at` is: not every request is worth a write.
+const SEEN_EVERY: Duration = Duration::minutes(5);
 
-/// Sessions. Cheap to clone.
+/// Sessions, as pages and tokens need them. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Sessions {
-    pool: SessionPool,
+    store: Arc<dyn SessionStore>,
     accounts: Arc<dyn AccountStore>,
+    jar: Jar,
+    lifetime: Duration,
 }
 
 impl Sessions {
-    pub(crate) fn new(pool: SessionPool, accounts: Arc<dyn AccountStore>) -> Self {
-        Self { pool, accounts }
+    pub(crate) fn new(
+        store: Arc<dyn SessionStore>,
+        accounts: Arc<dyn AccountStore>,
+        jar: Jar,
+        lifetime: Duration,
+    ) -> Self {
+        Self { store, accounts, jar, lifetime }
     }
 
+    /// How cookies are read and written.
+    pub(crate) fn jar(&self) -> Jar {
+        self.jar
+    }
+
+    /// Whose browser sent this: a session that has neither ended nor expired, of an account that is neither
+    /// locked nor deleted.
     pub(crate) async fn current(
         &self,
         headers: &HeaderMap,
     ) -> Result<Option<(Session, Account)>, StoreError> {
-        let values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-        let mut pairs = values.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-        let Some((_, value)) = pairs.find(|(name, _)| *name == "id" || *name == "__Secure-id") else {
-            return Ok(None);
-        };
-        let Some(session) = self.find_by(&sha256(value.as_bytes())).await? else { return Ok(None) };
+        let hash = self.jar.read(headers, Cookie::Session).and_then(capability::hash);
+        let Some(hash) = hash else { return Ok(None) };
+        let now = platform_service::now();
+        let found = self.valid(By::Cookie(hash), now).await?;
+        if let Some((session, _)) = &found
+            && now - session.last_seen_at > SEEN_EVERY
+            && let Err(error) = self.store.seen(session.id, now).await
+        {
+            // Nobody is turned away because of a note that could not be made.
+            tracing::warn!(error = %Chain(&error), "can't note that a session was seen");
+        }
+        Ok(found)
+    }
+
+    /// The session with this id (`sid`), by the same rules.
+    pub(crate) async fn find(&self, id: Uuid) -> Result<Option<(Session, Account)>, StoreError> {
+        self.valid(By::Id(id), platform_service::now()).await
+    }
+
+    async fn valid(&self, by: By, now: OffsetDateTime) -> Result<Option<(Session, Account)>, StoreError> {
+        let Some(session) = self.store.find(by, now).await? else { return Ok(None) };
         let account = self.accounts.find(session.account_id).await?;
         Ok(account.filter(|account| account.locked_at.is_none()).map(|account| (session, account)))
     }
 
-    async fn find_by(&self, hash: &[u8; 32]) -> Result<Option<Session>, StoreError> {
+    /// Signs somebody in whose password was just checked, in the browser that sent this. Its cookie is new in
+    /// any case, so that a planted one is worth nothing; the session stays the same when the same person was
+    /// signed in already, and another person's ends. Answers the session and its `Set-Cookie`.
+    pub(crate) async fn sign_in(
+        &self,
+        headers: &HeaderMap,
+        account: &Account,
+    ) -> Result<(Session, HeaderValue), StoreError> {
         let now = platform_service::now();
-        match &self.pool {
-            SessionPool::Postgres(pool) => {
-                type Row = (Uuid, Uuid, OffsetDateTime, OffsetDateTime, OffsetDateTime, OffsetDateTime, String);
-                let row: Option<Row> = sqlx::query_as(
-                    "SELECT id, account_id, auth_time, created_at, last_seen_at, expires_at, user_agent
-                     FROM sessions WHERE cookie_hash = $1 AND ended_at IS NULL AND expires_at > $2",
-                )
-                .bind(hash.as_slice())
-                .bind(now)
-                .fetch_optional(pool)
-                .await?;
-                Ok(row.map(|(id, account_id, auth_time, created_at, last_seen_at, expires_at, user_agent)| {
-                    Session { id, account_id, auth_time, created_at, last_seen_at, expires_at, user_agent }
-                }))
-            }
-            SessionPool::SqlServer(pool) => {
-                let mut connection = pool.get().await.map_err(SqlServerError::from)?;
-                let sql = "SELECT id, account_id, auth_time, created_at, last_seen_at, expires_at, user_agent
-                           FROM sessions WHERE cookie_hash = @P1 AND ended_at IS NULL AND expires_at > @P2";
-                let rows = connection.query(sql, &[&hash.as_slice(), &utc(now)]).await?;
-                let Some(row) = rows.first() else { return Ok(None) };
-                let id = |column| row.get::<&[u8], _>(column).and_then(|id| Uuid::from_slice(id).ok());
-                let at = |column| row.get::<PrimitiveDateTime, _>(column).map(PrimitiveDateTime::assume_utc);
-                let read = || {
-                    Some(Session {
-                        id: id("id")?,
-                        account_id: id("account_id")?,
-                        auth_time: at("auth_time")?,
-                        created_at: at("created_at")?,
-                        last_seen_at: at("last_seen_at")?,
-                        expires_at: at("expires_at")?,
-                        user_agent: row.get::<&str, _>("user_agent")?.to_owned(),
-                    })
-                };
-                read().map(Some).ok_or(StoreError::Corrupt("a session"))
+        let failed = |error: capability::NoRandomness| StoreError::Database(Box::new(error));
+        let value = capability::generate().map_err(failed)?;
+        let hash = capability::sha256(value.as_bytes());
+        let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+        let mut session = Session {
+            id: Uuid::new_v4(),
+            account_id: account.id,
+            auth_time: now,
+            created_at: now,
+            last_seen_at: now,
+            expires_at: now + self.lifetime,
+            user_agent: user_agent(agent),
+        };
+        let mut renewed = false;
+        if let Some((before, _)) = self.current(headers).await? {
+            if before.account_id == account.id {
+                session = Session { id: before.id, created_at: before.created_at, ..session };
+                renewed = self.store.renew(&session, &hash).await?;
+            } else {
+                self.store.end(before.id, now).await?;
             }
         }
+        if !renewed {
+            session.id = Uuid::new_v4();
+            self.store.insert(&session, &hash).await?;
+        }
+        let cookie = self.jar.set(Cookie::Session, &value, Some(self.lifetime));
+        let cookie = cookie.ok_or(StoreError::Corrupt("a cookie's value"))?;
+        Ok((session, cookie))
     }
 
+    /// The account's sessions, the last one seen first.
+    pub(crate) async fn of_account(&self, account: Uuid) -> Result<Vec<Session>, StoreError> {
+        self.store.of_account(account, platform_service::now()).await
+    }
+
+    /// Ends a session and the refresh tokens that it gave. Harmless when it has ended.
     pub(crate) async fn end(&self, id: Uuid) -> Result<(), StoreError> {
-        let now = platform_service::now();
-        match &self.pool {
-            SessionPool::Postgres(pool) => {
-                sqlx::query("UPDATE sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL")
-                    .bind(id)
-                    .bind(now)
-                    .execute(pool)
-                    .await?;
-            }
-            SessionPool::SqlServer(pool) => {
-                let mut connection = pool.get().await.map_err(SqlServerError::from)?;
-                let sql = "UPDATE sessions SET ended_at = @P2 WHERE id = @P1 AND ended_at IS NULL";
-                connection.execute(sql, &[&id.as_bytes().as_slice(), &utc(now)]).await?;
-            }
-        }
-        Ok(())
+        self.store.end(id, platform_service::now()).await
     }
 
+    /// Ends every session of an account but one, and the refresh tokens that were not given in that one.
+    pub(crate) async fn end_all(&self, account: Uuid, but: Option<Uuid>) -> Result<(), StoreError> {
+        self.store.end_all(account, but, platform_service::now()).await
+    }
+
+    /// `Set-Cookie` that takes a browser's session away.
     pub(crate) fn signed_out_cookie(&self) -> Option<HeaderValue> {
-        Some(HeaderValue::from_static("id=; Path=/identity; Max-Age=0; SameSite=Lax; HttpOnly"))
+        self.jar.remove(Cookie::Session)
+    }
+
+    /// Deletes what has been over for a month.
+    pub(crate) async fn sweep(&self) -> Result<(), StoreError> {
+        self.store.sweep(platform_service::now() - Duration::days(30)).await
     }
 }

@@ -28,10 +28,52 @@ impl Message for CourseRenamed {
     const TYPE: &'static str = "catalog.course.renamed.v1";
 }
 
+/// Somebody has an account. The subject is the user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct UserRegistered {
+    /// Whose account.
+    pub user_id: Uuid,
+    /// When it was made, as RFC 3339 in UTC.
+    pub occurred_at: String,
+}
+
+impl Message for UserRegistered {
+    const TYPE: &'static str = "identity.user.registered.v1";
+}
+
+/// A user has another role. The subject is the user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RoleGranted {
+    /// Whose role.
+    pub user_id: Uuid,
+    /// Which one: student, instructor or admin.
+    pub role: String,
+}
+
+impl Message for RoleGranted {
+    const TYPE: &'static str = "identity.role.granted.v1";
+}
+
+/// An account is gone, and what others know of its user has to go too. The subject is the user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct UserDeleted {
+    /// Whose account.
+    pub user_id: Uuid,
+}
+
+impl Message for UserDeleted {
+    const TYPE: &'static str = "identity.user.deleted.v1";
+}
+
 /// Each type with the JSON Schema of its data, in the order of docs/events.md.
 #[must_use]
 pub fn schemas() -> Vec<(&'static str, Schema)> {
-    vec![schema::<CourseRenamed>()]
+    vec![
+        schema::<CourseRenamed>(),
+        schema::<UserRegistered>(),
+        schema::<RoleGranted>(),
+        schema::<UserDeleted>(),
+    ]
 }
 
 fn schema<M: Message>() -> (&'static str, Schema) {

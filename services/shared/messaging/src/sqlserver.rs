@@ -51,6 +51,9 @@ impl SqlServerManager {
         config.port(url.port().unwrap_or(1433));
         config.database(url.path().trim_start_matches('/'));
         config.authentication(AuthMethod::sql_server(url.username(), url.password().unwrap_or_default()));
+        if url.query_pairs().any(|(key, value)| key == "trustServerCertificate" && value == "true") {
+            config.trust_cert();
+        }
         Ok(config)
     }
 }

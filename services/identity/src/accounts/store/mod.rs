@@ -1,12 +1,19 @@
 //! Where accounts are kept: one trait, two engines, one suite of tests for both (`tests/engines.rs`).
+//!
+//! A change and everything that belongs to it ([`Effects`]: events, mails, sessions that end, the link that
+//! is spent) are one transaction, so that nothing of it can be lost or happen alone.
 
 mod postgres;
 mod sqlserver;
 
 use async_trait::async_trait;
+use platform_messaging::{CloudEvent, OutboxError};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::domain::Account;
+use crate::capability::Hash;
+use crate::mail::Mail;
 
 pub(crate) use postgres::PostgresAccounts;
 pub(crate) use sqlserver::SqlServerAccounts;
@@ -17,6 +24,9 @@ pub(crate) enum StoreError {
     /// Another account has this e-mail address.
     #[error("the e-mail address is taken")]
     EmailTaken,
+    /// The link was used before, or is too old.
+    #[error("the link is spent")]
+    LinkSpent,
     /// A row that this version can't read.
     #[error("an account in the database is not readable: {0}")]
     Corrupt(&'static str),
@@ -24,6 +34,43 @@ pub(crate) enum StoreError {
     #[error("the database failed")]
     Database(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
+
+impl From<OutboxError> for StoreError {
+    fn from(error: OutboxError) -> Self {
+        Self::Database(Box::new(error))
+    }
+}
+
+/// Which of an account's sessions end with a change, and with them the refresh tokens that they gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EndSessions {
+    None,
+    All,
+    /// Every one but this.
+    AllBut(Uuid),
+}
+
+/// What belongs to a change of an account.
+#[derive(Debug, Clone)]
+pub(crate) struct Effects {
+    /// When it happens.
+    pub(crate) at: OffsetDateTime,
+    pub(crate) events: Vec<CloudEvent>,
+    pub(crate) mails: Vec<Mail>,
+    pub(crate) end_sessions: EndSessions,
+    /// The link that allows it; the change does not happen when it is spent.
+    pub(crate) spends: Option<Hash>,
+}
+
+impl Effects {
+    /// None, at this time.
+    pub(crate) fn none(at: OffsetDateTime) -> Self {
+        Self { at, events: Vec::new(), mails: Vec::new(), end_sessions: EndSessions::None, spends: None }
+    }
+}
+
+/// The position of an account in the list, newest first.
+pub(crate) type Position = (OffsetDateTime, Uuid);
 
 /// Accounts in the service's own database. Deleted ones are not found.
 #[async_trait]
@@ -33,4 +80,26 @@ pub(crate) trait AccountStore: Send + Sync {
 
     /// The account with this address in the form that is compared.
     async fn find_by_email(&self, email_key: &str) -> Result<Option<Account>, StoreError>;
+
+    /// At most `count` accounts whose address or name contains `search` (in lower case), newest first.
+    async fn list(
+        &self,
+        search: Option<&str>,
+        after: Option<Position>,
+        count: u16,
+    ) -> Result<Vec<Account>, StoreError>;
+
+    /// Stores a new account.
+    async fn insert(&self, account: &Account, effects: &Effects) -> Result<(), StoreError>;
+
+    /// Stores a changed account, whose version is one more than the stored one's. Answers `false`, and
+    /// changes nothing, when somebody else has changed it.
+    async fn update(&self, account: &Account, effects: &Effects) -> Result<bool, StoreError>;
+
+    /// Takes everything personal away from an account; its row stays, so that its id is never given again.
+    /// `version` as in [`update`](Self::update).
+    async fn erase(&self, id: Uuid, version: i64, effects: &Effects) -> Result<bool, StoreError>;
+
+    /// Lets mails wait that belong to no change.
+    async fn enqueue(&self, mails: &[Mail]) -> Result<(), StoreError>;
 }

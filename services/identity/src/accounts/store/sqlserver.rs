@@ -1,13 +1,16 @@
 //! Accounts in SQL Server.
 
 use async_trait::async_trait;
-use platform_service::sqlserver::{Pool, SqlServerError};
+use platform_messaging::outbox;
+use platform_service::sqlserver::{Pool, SqlServerError, Transaction, begin, utc};
 use tiberius::{Row, ToSql};
 use time::{OffsetDateTime, PrimitiveDateTime};
 use uuid::Uuid;
 
-use super::{AccountStore, StoreError};
+use super::{AccountStore, Effects, EndSessions, Position, StoreError};
 use crate::accounts::domain::{Account, Roles};
+use crate::mail::Mail;
+use crate::sessions;
 
 /// Accounts in SQL Server. Cheap to clone.
 #[derive(Clone)]
@@ -32,6 +35,12 @@ impl From<SqlServerError> for StoreError {
     }
 }
 
+impl From<tiberius::error::Error> for StoreError {
+    fn from(error: tiberius::error::Error) -> Self {
+        SqlServerError::from(error).into()
+    }
+}
+
 const COLUMNS: &str = "id, email, email_verified_at, name, city, language, password_hash, instructor, admin, \
                        locked_at, created_at, version";
 const UNREADABLE: StoreError = StoreError::Corrupt("a column has another type or is empty");
@@ -45,6 +54,182 @@ impl AccountStore for SqlServerAccounts {
     async fn find_by_email(&self, email_key: &str) -> Result<Option<Account>, StoreError> {
         self.one("email_key = @P1", &email_key).await
     }
+
+    async fn list(
+        &self,
+        search: Option<&str>,
+        after: Option<Position>,
+        count: u16,
+    ) -> Result<Vec<Account>, StoreError> {
+        let mut connection = self.0.get().await.map_err(SqlServerError::from)?;
+        let sql = format!(
+            "SELECT TOP (@P4) {COLUMNS} FROM accounts
+             WHERE deleted_at IS NULL
+               AND (@P1 IS NULL OR CHARINDEX(@P1, email_key) > 0 OR CHARINDEX(@P1, LOWER(name)) > 0)
+               AND (@P2 IS NULL OR created_at < @P2 OR (created_at = @P2 AND id < @P3))
+             ORDER BY created_at DESC, id DESC"
+        );
+        let (at, id) = after.unzip();
+        let at = at.map(utc);
+        let id = id.unwrap_or(Uuid::max());
+        let parameters: [&dyn ToSql; 4] = [&search, &at, &id.as_bytes().as_slice(), &i64::from(count)];
+        let rows = connection.query(&sql, &parameters).await?;
+        rows.iter().map(|row| read(row).ok_or(UNREADABLE)).collect()
+    }
+
+    async fn insert(&self, account: &Account, effects: &Effects) -> Result<(), StoreError> {
+        let mut tx = begin(&self.0).await?;
+        let inserted = tx
+            .execute(
+                "INSERT INTO accounts (id, email, email_key, email_verified_at, name, city, language,
+                                       password_hash, instructor, admin, locked_at, created_at, version)
+                 VALUES (@P1, @P2, @P3, @P4, @P5, @P6, @P7, @P8, @P9, @P10, @P11, @P12, @P13)",
+                &[
+                    &account.id.as_bytes().as_slice(),
+                    &account.email.as_str(),
+                    &account.email_key().as_str(),
+                    &account.email_verified_at.map(utc),
+                    &account.name.as_str(),
+                    &account.city.as_str(),
+                    &account.language.as_str(),
+                    &account.password_hash.as_str(),
+                    &account.roles.instructor,
+                    &account.roles.admin,
+                    &account.locked_at.map(utc),
+                    &utc(account.created_at),
+                    &account.version,
+                ],
+            )
+            .await;
+        inserted.map_err(taken)?;
+        apply(&mut tx, account.id, effects).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn update(&self, account: &Account, effects: &Effects) -> Result<bool, StoreError> {
+        let mut tx = begin(&self.0).await?;
+        let updated = tx
+            .execute(
+                "UPDATE accounts SET email = @P3, email_key = @P4, email_verified_at = @P5, name = @P6,
+                        city = @P7, language = @P8, password_hash = @P9, instructor = @P10, admin = @P11,
+                        locked_at = @P12, version = @P2
+                 WHERE id = @P1 AND version = @P2 - 1 AND deleted_at IS NULL",
+                &[
+                    &account.id.as_bytes().as_slice(),
+                    &account.version,
+                    &account.email.as_str(),
+                    &account.email_key().as_str(),
+                    &account.email_verified_at.map(utc),
+                    &account.name.as_str(),
+                    &account.city.as_str(),
+                    &account.language.as_str(),
+                    &account.password_hash.as_str(),
+                    &account.roles.instructor,
+                    &account.roles.admin,
+                    &account.locked_at.map(utc),
+                ],
+            )
+            .await;
+        if updated.map_err(taken)?.total() == 0 {
+            tx.rollback().await?;
+            return Ok(false);
+        }
+        apply(&mut tx, account.id, effects).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn erase(&self, id: Uuid, version: i64, effects: &Effects) -> Result<bool, StoreError> {
+        let mut tx = begin(&self.0).await?;
+        let bytes = id.as_bytes().as_slice();
+        let updated = tx
+            .execute(
+                "UPDATE accounts SET email = NULL, email_key = NULL, email_verified_at = NULL, name = '',
+                        city = '', password_hash = NULL, deleted_at = @P3, version = @P2
+                 WHERE id = @P1 AND version = @P2 - 1 AND deleted_at IS NULL",
+                &[&bytes, &version, &utc(effects.at)],
+            )
+            .await?;
+        if updated.total() == 0 {
+            tx.rollback().await?;
+            return Ok(false);
+        }
+        apply(&mut tx, id, effects).await?;
+        for personal in [
+            "DELETE FROM mails WHERE account_id = @P1",
+            "DELETE FROM mailed_links WHERE account_id = @P1",
+            "DELETE FROM known_devices WHERE account_id = @P1",
+            "DELETE FROM consents WHERE account_id = @P1",
+            "UPDATE sessions SET user_agent = '' WHERE account_id = @P1",
+        ] {
+            tx.execute(personal, &[&bytes]).await?;
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn enqueue(&self, mails: &[Mail]) -> Result<(), StoreError> {
+        let mut tx = begin(&self.0).await?;
+        for mail in mails {
+            enqueue(&mut tx, mail).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+}
+
+/// `accounts_by_email` is the only unique index that a caller's values can hit.
+fn taken(error: tiberius::error::Error) -> StoreError {
+    let error = SqlServerError::from(error);
+    if error.is_duplicate() { StoreError::EmailTaken } else { error.into() }
+}
+
+/// Everything that belongs to a change, after the account's own row was changed.
+async fn apply(tx: &mut Transaction, account: Uuid, effects: &Effects) -> Result<(), StoreError> {
+    if let Some(hash) = &effects.spends {
+        let spent = tx
+            .execute(
+                "UPDATE mailed_links SET used_at = @P3
+                 WHERE token_hash = @P1 AND account_id = @P2 AND used_at IS NULL AND expires_at > @P3",
+                &[&hash.as_slice(), &account.as_bytes().as_slice(), &utc(effects.at)],
+            )
+            .await?;
+        if spent.total() == 0 {
+            return Err(StoreError::LinkSpent);
+        }
+    }
+    match effects.end_sessions {
+        EndSessions::None => {}
+        EndSessions::All => sessions::end_all_on_sqlserver(tx, account, None, effects.at).await?,
+        EndSessions::AllBut(session) => {
+            sessions::end_all_on_sqlserver(tx, account, Some(session), effects.at).await?;
+        }
+    }
+    for mail in &effects.mails {
+        enqueue(tx, mail).await?;
+    }
+    for event in &effects.events {
+        outbox::sqlserver::append(tx, event).await?;
+    }
+    Ok(())
+}
+
+/// One that waits already is not joined by another of its kind to the same address.
+async fn enqueue(tx: &mut Transaction, mail: &Mail) -> Result<(), StoreError> {
+    tx.execute(
+        "INSERT INTO mails (id, account_id, kind, email, language, attempts, created_at, next_at)
+         SELECT @P1, @P2, @P3, @P4, @P5, 0, @P6, @P6
+         WHERE NOT EXISTS (SELECT 1 FROM mails WHERE account_id = @P2 AND kind = @P3 AND email = @P4)",
+        &[
+            &mail.id.as_bytes().as_slice(),
+            &mail.account_id.as_bytes().as_slice(),
+            &mail.kind.as_str(),
+            &mail.email.as_str(),
+            &mail.language.code(),
+            &utc(mail.created_at),
+        ],
+    )
+    .await?;
+    Ok(())
 }
 
 fn read(row: &Row) -> Option<Account> {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{Backlog, Entry, KEEP_HANDLED, KEEP_PUBLISHED, OutboxError, OutboxStore, destination, lane_of};
 use crate::event::CloudEvent;
-use crate::sqlserver::{SqlServerClient, SqlServerPool};
+use crate::sqlserver::{SqlServerClient, SqlServerManager, SqlServerPool};
 
 impl From<tiberius::error::Error> for OutboxError {
     fn from(error: tiberius::error::Error) -> Self {
@@ -55,6 +55,16 @@ impl SqlServerOutbox {
     #[must_use]
     pub fn new(pool: SqlServerPool) -> Self {
         Self { pool }
+    }
+
+    /// Over connections of its own to the service's database.
+    ///
+    /// # Errors
+    /// When no pool can be made.
+    pub fn connect(url: platform_config::UrlFile) -> Result<Self, OutboxError> {
+        // A relay does one thing at a time.
+        let pool = SqlServerPool::builder(SqlServerManager::new(url)).max_size(2).build();
+        pool.map(Self::new).map_err(OutboxError::store)
     }
 
     async fn client(

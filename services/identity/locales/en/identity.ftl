@@ -1,0 +1,157 @@
+# Everything that identity says, in English.
+brand = Course Platform
+skip-link = Skip to content
+language-label = Language
+footer-text = An open-source course marketplace
+optional = (optional)
+error-word = Error
+errors-title = Please correct this
+back-home = Back to the home page
+field-email = E-mail
+field-password = Password
+field-current-password = Current password
+field-new-password = New password
+field-name = Name
+field-city = City
+hint-new-password = At least 10 characters. A few words that only you would put together are best.
+error-email-missing = Enter your e-mail
+error-email-wrong = Enter an e-mail address like ada@example.com
+error-email-taken = There is an account with this e-mail. Sign in instead
+error-password-missing = Enter your password
+error-current-password-wrong = Enter your current password; this was another one
+error-new-password-missing = Choose a password
+error-new-password-short = Choose a password of at least 10 characters
+error-new-password-long = Choose a password of at most 128 characters
+error-new-password-common = Choose another password; this one is among the first that others try
+error-new-password-email = Choose a password that is not your e-mail
+error-name-missing = Enter your name
+error-name-wrong = Enter a name of at most 100 characters
+error-city-wrong = Enter a city of at most 100 characters
+error-refused = The e-mail or the password is wrong. Check both and try again
+error-blocked = There were too many attempts. Try again in { $seconds } seconds
+error-busy = Too many people are signing in right now. Try again in a moment
+sign-in-title = Sign in
+sign-in-button = Sign in
+sign-in-link = I have an account: sign in
+sign-up-title = Create an account
+sign-up-button = Create account
+sign-up-link = I am new here: create an account
+sign-up-closed-title = Nobody can sign up here
+sign-up-closed-text = Ask whoever runs this platform for an account.
+forgotten-title = Forgotten your password?
+forgotten-lead = Enter your e-mail. If it has an account, we will send you a link to choose a new password.
+forgotten-button = Send the link
+forgotten-link = I have forgotten my password
+reset-title = Choose a new password
+reset-button = Set the password
+verify-title = Confirm your e-mail
+verify-lead = Press the button to confirm that this e-mail is yours.
+verify-button = Confirm
+change-email-title = Change your e-mail
+change-email-lead = Press the button to use this e-mail from now on.
+change-email-button = Use this e-mail
+done-signed-up-title = Check your mail
+done-signed-up-text = We have sent you a mail that says how to go on. You can sign in already.
+done-mail-sent-title = Check your mail
+done-mail-sent-text = If there is an account with this e-mail, a mail is on its way. Its link works for a short time.
+done-password-set-title = Your password is set
+done-password-set-text = You are signed out everywhere. Sign in with the new password.
+done-verified-title = Your e-mail is confirmed
+done-verified-text = Thank you. You can go on now.
+done-email-changed-title = Your e-mail is changed
+done-email-changed-text = Use it the next time that you sign in.
+done-deleted-title = Your account is deleted
+done-deleted-text = Everything personal is gone from it, and you are signed out everywhere.
+link-spent-title = This link does not work any more
+link-spent-text = It was used already or is too old. You can have a new one sent.
+consent-title = { $client } wants access to your account
+consent-signed-in-as = You are signed in as { $email }.
+consent-list = It would be allowed to
+consent-allow = Allow
+consent-deny = Don't allow
+consent-leads-to = You can take this back at any time. Allow it only if you know { $client }.
+scope-openid = recognise you when you come back
+scope-profile = see your name and city
+scope-email = see your e-mail
+scope-roles = see whether you teach
+scope-offline_access = do this also while you are away
+scope-order-read = see what you bought
+scope-catalog-learn = see your courses and how far you are
+signed-out-title = You are signed out
+signed-out-text = See you soon.
+signed-out-back = Continue
+sign-out-title = Sign out?
+sign-out-lead = You will be signed out in this browser.
+sign-out-button = Sign out
+account-title = Your account
+account-verified = Confirmed
+account-not-verified = Not confirmed
+account-verify-again = Send the confirmation once more
+account-profile = Profile
+account-save = Save
+account-password = Password
+account-password-button = Change the password
+account-email = New e-mail
+account-email-button = Send a confirmation
+account-sessions = Where you are signed in
+account-this-browser = This browser
+account-unknown-browser = Unknown browser
+account-last-seen = Last seen
+account-sign-out-one = Sign out
+account-sign-out-all = Sign out everywhere
+account-delete = Delete my account
+account-delete-text = Everything personal will be gone, and you can't get it back.
+account-delete-button = Delete for good
+notice-saved = Saved.
+notice-password-changed = Your password is changed. All other browsers are signed out.
+notice-mail-sent = A mail is on its way.
+error-page-title = That did not work
+error-expired-title = This form is too old
+error-expired-text = Go back, load the page again and send it once more. Cookies must be allowed.
+error-form-text = What your browser sent can't be read. Go back and try once more.
+not-found-title = There is nothing here
+not-found-text = We found no page at this address. It may have moved or been removed.
+unavailable-title = Not available right now
+unavailable-text = Please try again in a moment.
+error-client-text = The application that sent you here made a mistake. Go back to it and try again; if it happens again, tell its makers.
+mail-verify-subject = Confirm your e-mail
+mail-verify-text =
+    Welcome to the Course Platform.
+
+    Please open this link and press the button there to confirm that this address is yours:
+
+    { $link }
+
+    If you have not signed up, you need not do anything.
+mail-change-subject = Confirm your new e-mail
+mail-change-text =
+    Please open this link and press the button there to use this address for your account from now on:
+
+    { $link }
+
+    If you have not asked for this, you need not do anything.
+mail-reset-subject = Choose a new password
+mail-reset-text =
+    Somebody, probably you, wants to set a new password for your account. This link leads there:
+
+    { $link }
+
+    It works once and for a short time. If it was not you, you need not do anything: the old password stays.
+mail-taken-subject = You have an account already
+mail-taken-text =
+    Somebody, probably you, wanted to use this address for an account. It has one already: just sign in. If you have forgotten the password, this page helps:
+
+    { $link }
+
+    If it was not you, you need not do anything.
+mail-email-changed-subject = Your e-mail is changed
+mail-email-changed-text =
+    Your account uses another e-mail address from now on. If it was not you, set a new password at once and tell whoever runs the platform:
+
+    { $link }
+mail-password-changed-subject = Your password is changed
+mail-password-changed-text =
+    The password of your account is another one now. If it was not you, set a new one at once:
+
+    { $link }
+mail-end = Course Platform

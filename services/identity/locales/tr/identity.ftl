@@ -1,0 +1,157 @@
+# Everything that identity says, in Turkish.
+brand = Course Platform
+skip-link = İçeriğe geç
+language-label = Dil
+footer-text = Açık kaynaklı kurs pazarı
+optional = (isteğe bağlı)
+error-word = Hata
+errors-title = Lütfen şunları düzelt
+back-home = Ana sayfaya dön
+field-email = E-posta
+field-password = Parola
+field-current-password = Şimdiki parola
+field-new-password = Yeni parola
+field-name = Ad
+field-city = Şehir
+hint-new-password = En az 10 karakter. Yalnızca senin bir araya getireceğin birkaç kelime en iyisidir.
+error-email-missing = E-postanı yaz
+error-email-wrong = ada@example.com gibi bir e-posta adresi yaz
+error-email-taken = Bu e-postayla bir hesap var. Onunla giriş yap
+error-password-missing = Parolanı yaz
+error-current-password-wrong = Şimdiki parolanı yaz; bu başka bir parola
+error-new-password-missing = Bir parola seç
+error-new-password-short = En az 10 karakterli bir parola seç
+error-new-password-long = En çok 128 karakterli bir parola seç
+error-new-password-common = Başka bir parola seç; bu, başkalarının ilk denediklerinden
+error-new-password-email = E-postan olmayan bir parola seç
+error-name-missing = Adını yaz
+error-name-wrong = En çok 100 karakterli bir ad yaz
+error-city-wrong = En çok 100 karakterli bir şehir yaz
+error-refused = E-posta ya da parola yanlış. İkisini de denetleyip yeniden dene
+error-blocked = Çok fazla deneme oldu. { $seconds } saniye sonra yeniden dene
+error-busy = Şu anda çok kişi giriş yapıyor. Birazdan yeniden dene
+sign-in-title = Giriş yap
+sign-in-button = Giriş yap
+sign-in-link = Hesabım var: giriş yap
+sign-up-title = Hesap oluştur
+sign-up-button = Hesap oluştur
+sign-up-link = Burada yeniyim: hesap oluştur
+sign-up-closed-title = Burada kimse kayıt olamıyor
+sign-up-closed-text = Hesap için platformu işletene başvur.
+forgotten-title = Parolanı mı unuttun?
+forgotten-lead = E-postanı yaz. Hesabı varsa yeni parola seçmen için bir bağlantı göndereceğiz.
+forgotten-button = Bağlantıyı gönder
+forgotten-link = Parolamı unuttum
+reset-title = Yeni bir parola seç
+reset-button = Parolayı kaydet
+verify-title = E-postanı doğrula
+verify-lead = Bu e-postanın senin olduğunu doğrulamak için düğmeye bas.
+verify-button = Doğrula
+change-email-title = E-postanı değiştir
+change-email-lead = Bundan sonra bu e-postayı kullanmak için düğmeye bas.
+change-email-button = Bu e-postayı kullan
+done-signed-up-title = E-postana bak
+done-signed-up-text = Nasıl devam edeceğini anlatan bir e-posta gönderdik. Şimdiden giriş yapabilirsin.
+done-mail-sent-title = E-postana bak
+done-mail-sent-text = Bu e-postayla bir hesap varsa sana bir e-posta yolda. Bağlantısı kısa süre geçerli.
+done-password-set-title = Parolan kaydedildi
+done-password-set-text = Her yerde oturumun kapatıldı. Yeni parolayla giriş yap.
+done-verified-title = E-postan doğrulandı
+done-verified-text = Teşekkürler. Devam edebilirsin.
+done-email-changed-title = E-postan değişti
+done-email-changed-text = Bir sonraki girişinde onu kullan.
+done-deleted-title = Hesabın silindi
+done-deleted-text = Kişisel olan her şey silindi ve her yerde oturumun kapatıldı.
+link-spent-title = Bu bağlantı artık geçerli değil
+link-spent-text = Daha önce kullanılmış ya da süresi dolmuş. Yenisini isteyebilirsin.
+consent-title = { $client } hesabına erişmek istiyor
+consent-signed-in-as = { $email } olarak giriş yaptın.
+consent-list = Şunları yapabilecek
+consent-allow = İzin ver
+consent-deny = İzin verme
+consent-leads-to = İzni istediğin zaman geri alabilirsin. { $client } uygulamasını tanıyorsan izin ver.
+scope-openid = geri geldiğinde seni tanımak
+scope-profile = adını ve şehrini görmek
+scope-email = e-postanı görmek
+scope-roles = eğitmen olup olmadığını görmek
+scope-offline_access = bunları sen yokken de yapmak
+scope-order-read = satın aldıklarını görmek
+scope-catalog-learn = kurslarını ve ne kadar ilerlediğini görmek
+signed-out-title = Oturumun kapatıldı
+signed-out-text = Yakında görüşmek üzere.
+signed-out-back = Devam et
+sign-out-title = Oturumu kapatalım mı?
+sign-out-lead = Bu tarayıcıdaki oturumun kapatılacak.
+sign-out-button = Oturumu kapat
+account-title = Hesabın
+account-verified = Doğrulandı
+account-not-verified = Doğrulanmadı
+account-verify-again = Doğrulamayı yeniden gönder
+account-profile = Profil
+account-save = Kaydet
+account-password = Parola
+account-password-button = Parolayı değiştir
+account-email = Yeni e-posta
+account-email-button = Doğrulama gönder
+account-sessions = Oturum açtığın yerler
+account-this-browser = Bu tarayıcı
+account-unknown-browser = Bilinmeyen tarayıcı
+account-last-seen = Son görülme
+account-sign-out-one = Oturumu kapat
+account-sign-out-all = Her yerde oturumu kapat
+account-delete = Hesabımı sil
+account-delete-text = Kişisel olan her şey silinir ve geri getirilemez.
+account-delete-button = Kalıcı olarak sil
+notice-saved = Kaydedildi.
+notice-password-changed = Parolan değişti. Diğer bütün tarayıcılarda oturumun kapatıldı.
+notice-mail-sent = E-posta yolda.
+error-page-title = Bu olmadı
+error-expired-title = Bu form eskimiş
+error-expired-text = Geri dön, sayfayı yeniden yükle ve bir kez daha gönder. Çerezlere izin verilmiş olmalı.
+error-form-text = Tarayıcının gönderdiği okunamıyor. Geri dön ve bir kez daha dene.
+not-found-title = Burada bir şey yok
+not-found-text = Bu adreste bir sayfa bulamadık. Taşınmış ya da kaldırılmış olabilir.
+unavailable-title = Şu anda gösterilemiyor
+unavailable-text = Lütfen birazdan yeniden dene.
+error-client-text = Seni buraya gönderen uygulama bir hata yaptı. Ona dönüp yeniden dene; yine olursa yapımcılarına haber ver.
+mail-verify-subject = E-postanı doğrula
+mail-verify-text =
+    Course Platform'a hoş geldin.
+
+    Bu adresin senin olduğunu doğrulamak için şu bağlantıyı aç ve oradaki düğmeye bas:
+
+    { $link }
+
+    Kayıt olan sen değilsen bir şey yapman gerekmez.
+mail-change-subject = Yeni e-postanı doğrula
+mail-change-text =
+    Hesabında bundan sonra bu adresi kullanmak için şu bağlantıyı aç ve oradaki düğmeye bas:
+
+    { $link }
+
+    Bunu isteyen sen değilsen bir şey yapman gerekmez.
+mail-reset-subject = Yeni bir parola seç
+mail-reset-text =
+    Birisi, büyük olasılıkla sen, hesabın için yeni bir parola istiyor. Şu bağlantı oraya götürür:
+
+    { $link }
+
+    Bir kez ve kısa süre geçerli. İsteyen sen değilsen bir şey yapman gerekmez: eski parola kalır.
+mail-taken-subject = Zaten bir hesabın var
+mail-taken-text =
+    Birisi, büyük olasılıkla sen, bu adresi bir hesap için kullanmak istedi. Adresin zaten bir hesabı var: giriş yapman yeterli. Parolanı unuttuysan şu sayfa yardım eder:
+
+    { $link }
+
+    İsteyen sen değilsen bir şey yapman gerekmez.
+mail-email-changed-subject = E-postan değişti
+mail-email-changed-text =
+    Hesabın bundan sonra başka bir e-posta adresi kullanıyor. Bunu yapan sen değilsen hemen yeni bir parola belirle ve platformu işletene haber ver:
+
+    { $link }
+mail-password-changed-subject = Parolan değişti
+mail-password-changed-text =
+    Hesabının parolası değişti. Bunu yapan sen değilsen hemen yenisini belirle:
+
+    { $link }
+mail-end = Course Platform

@@ -1,0 +1,188 @@
+//! Argon2id, as many at a time as memory allows. The others wait, in a queue with an end and not for ever.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
+use argon2::{Algorithm, Argon2, Params, Version};
+use platform_service::StartError;
+use tokio::sync::Semaphore;
+
+use super::Password;
+use crate::capability;
+use crate::settings::PasswordSettings;
+
+/// How many may wait for each one that is hashed; beyond, waiting would take longer than anybody waits.
+const QUEUE_FOR_EACH: usize = 16;
+/// How long one waits.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Why a password was not hashed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HashError {
+    /// Too many at a time.
+    #[error("too many passwords are being checked right now")]
+    Busy,
+    /// The library refused, or the hash in the database is none.
+    #[error("argon2 failed: {0}")]
+    Failed(String),
+}
+
+/// What came of a comparison.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Verified {
+    pub(crate) matches: bool,
+    /// The password's hash with today's parameters, when it matches and the kept one has weaker ones.
+    pub(crate) rehashed: Option<String>,
+}
+
+/// Hashes passwords. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Hasher(Arc<Inner>);
+
+struct Inner {
+    params: Params,
+    queue: Semaphore,
+    at_a_time: Arc<Semaphore>,
+    /// What the password of an account that does not exist is compared with, so that it costs the same.
+    decoy: OnceLock<String>,
+}
+
+impl Hasher {
+    pub(crate) fn new(settings: &PasswordSettings) -> Result<Self, StartError> {
+        let (memory, iterations, lanes) =
+            (settings.argon2_memory_kib, settings.argon2_iterations, settings.argon2_parallelism);
+        let params = Params::new(memory, iterations, lanes, None)
+            .map_err(|error| anyhow::anyhow!("ARGON2_MEMORY_KIB: {error}"))?;
+        let at_a_time = usize::try_from(settings.password_memory_mib * 1024 / memory.max(1))?.max(1);
+        Ok(Self(Arc::new(Inner {
+            params,
+            queue: Semaphore::new(at_a_time * (QUEUE_FOR_EACH + 1)),
+            at_a_time: Arc::new(Semaphore::new(at_a_time)),
+            decoy: OnceLock::new(),
+        })))
+    }
+
+    /// The hash of a new password, in PHC form.
+    pub(crate) async fn hash(&self, password: Password) -> Result<String, HashError> {
+        self.run(move |inner| inner.hash(&password)).await
+    }
+
+    /// Compares a password with a hash, or with that of an account that does not exist.
+    pub(crate) async fn verify(&self, password: Password, hash: Option<String>) -> Result<Verified, HashError> {
+        self.run(move |inner| match hash {
+            Some(hash) => inner.verify(&password, &hash),
+            None => {
+                let decoy = match inner.decoy.get() {
+                    Some(decoy) => decoy,
+                    None => {
+                        let random = capability::generate().map_err(failed)?;
+                        let decoy = inner.hash(&Password::typed(&random))?;
+                        inner.decoy.get_or_init(|| decoy)
+                    }
+                };
+                inner.verify(&password, decoy)?;
+                Ok(Verified { matches: false, rehashed: None })
+            }
+        })
+        .await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Inner) -> Result<T, HashError> + Send + 'static,
+    ) -> Result<T, HashError> {
+        let _place = self.0.queue.try_acquire().map_err(|_| HashError::Busy)?;
+        let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.0.at_a_time).acquire_owned());
+        let turn = turn.await.map_err(|_| HashError::Busy)?.map_err(failed)?;
+        let inner = Arc::clone(&self.0);
+        // The turn goes along: a request that is given up does not free memory that is still in use.
+        let work = move || {
+            let outcome = work(&inner);
+            drop(turn);
+            outcome
+        };
+        tokio::task::spawn_blocking(work).await.map_err(failed)?
+    }
+}
+
+impl Inner {
+    fn hash(&self, password: &Password) -> Result<String, HashError> {
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, self.params.clone());
+        argon2.hash_password(password.as_bytes()).map(|hash| hash.to_string()).map_err(failed)
+    }
+
+    fn verify(&self, password: &Password, hash: &str) -> Result<Verified, HashError> {
+        let parsed = PasswordHash::new(hash).map_err(failed)?;
+        let matches = match Argon2::default().verify_password(password.as_bytes(), &parsed) {
+            Ok(()) => true,
+            Err(argon2::password_hash::Error::PasswordInvalid) => false,
+            Err(error) => return Err(failed(error)),
+        };
+        let weaker = Params::try_from(&parsed).map_or(true, |kept| {
+            kept.m_cost() < self.params.m_cost() || kept.t_cost() < self.params.t_cost()
+        });
+        let rehashed = if matches && weaker { Some(self.hash(password)?) } else { None };
+        Ok(Verified { matches, rehashed })
+    }
+}
+
+fn failed(error: impl ToString) -> HashError {
+    HashError::Failed(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hasher(memory_kib: u32) -> Hasher {
+        Hasher::new(&PasswordSettings {
+            argon2_memory_kib: memory_kib,
+            argon2_iterations: 1,
+            argon2_parallelism: 1,
+            password_memory_mib: 1,
+        })
+        .unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_password_matches_its_own_hash_only() {
+        let hasher = hasher(64);
+        let hash = hasher.hash(Password::typed("correct horse")).await.unwrap();
+        assert!(hash.starts_with("$argon2id$v=19$m=64,t=1,p=1$"), "{hash}");
+        let same = Verified { matches: true, rehashed: None };
+        assert_eq!(hasher.verify(Password::typed("correct horse"), Some(hash.clone())).await.unwrap(), same);
+        let other = Verified { matches: false, rehashed: None };
+        assert_eq!(hasher.verify(Password::typed("correct house"), Some(hash)).await.unwrap(), other);
+        assert_eq!(hasher.verify(Password::typed("correct horse"), None).await.unwrap(), other);
+    }
+
+    #[tokio::test]
+    async fn weaker_parameters_are_replaced_when_the_password_is_known() {
+        let weak = hasher(64).hash(Password::typed("correct horse")).await.unwrap();
+        let strong = hasher(128);
+        let verified = strong.verify(Password::typed("correct horse"), Some(weak.clone())).await.unwrap();
+        assert!(verified.rehashed.unwrap().contains("m=128,"));
+        assert_eq!(strong.verify(Password::typed("wrong"), Some(weak)).await.unwrap().rehashed, None);
+    }
+
+    #[tokio::test]
+    async fn what_is_beyond_the_queue_is_turned_away_at_once() {
+        // One at a time, as 1 MiB is all there is.
+        let hasher = hasher(1024);
+        let all = (0..40).map(|_| {
+            let hasher = hasher.clone();
+            tokio::spawn(async move { hasher.hash(Password::typed("correct horse")).await })
+        });
+        let (mut hashed, mut busy) = (0, 0);
+        for one in all.collect::<Vec<_>>() {
+            match one.await.unwrap() {
+                Ok(_) => hashed += 1,
+                Err(HashError::Busy) => busy += 1,
+                Err(error) => panic!("{error}"),
+            }
+        }
+        assert!(hashed >= 17 && busy > 0, "{hashed} hashed, {busy} turned away");
+    }
+}

@@ -1,0 +1,7 @@
+//! Passwords: which ones may be chosen, and how they are kept.
+
+mod hasher;
+mod rules;
+
+pub(crate) use hasher::{HashError, Hasher};
+pub(crate) use rules::Password;

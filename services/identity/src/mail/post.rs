@@ -1,0 +1,117 @@
+//! The way out: SMTP, or a folder.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use lettre::message::header::ContentType;
+use lettre::message::Mailbox;
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::transport::smtp::extension::ClientId;
+use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
+use platform_config::SecretFileError;
+use uuid::Uuid;
+
+use super::settings::{MailSettings, SmtpTls};
+
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Why a mail did not leave.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PostError {
+    /// It can't be written as a mail.
+    #[error("it can't be written as a mail")]
+    Unwritable,
+    #[error(transparent)]
+    Secret(#[from] SecretFileError),
+    /// The mail server refuses for good. What it said is left out: it repeats the address.
+    #[error("the mail server refuses it for good")]
+    Refused,
+    /// The mail server is away or busy.
+    #[error("the mail server does not take it now: {0}")]
+    Later(&'static str),
+    #[error("can't write to MAIL_DIR: {0}")]
+    Folder(#[from] std::io::Error),
+}
+
+impl PostError {
+    /// Whether trying again is no use.
+    pub(crate) fn is_permanent(&self) -> bool {
+        matches!(self, Self::Unwritable | Self::Refused)
+    }
+}
+
+/// Where mails go. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Post {
+    settings: MailSettings,
+    /// How we introduce ourselves to the server.
+    hello: String,
+}
+
+impl Post {
+    /// `host` is the platform's public one.
+    pub(crate) fn new(settings: MailSettings, host: &str) -> Self {
+        Self { settings, hello: host.to_owned() }
+    }
+
+    /// Whether mails reach people.
+    pub(crate) fn reaches_people(&self) -> bool {
+        self.settings.smtp_host.is_some()
+    }
+
+    /// Sends a mail of text.
+    pub(crate) async fn send(&self, to: &str, subject: String, text: String) -> Result<(), PostError> {
+        let to = Mailbox::new(None, to.parse().map_err(|_| PostError::Unwritable)?);
+        let message = Message::builder()
+            .from(self.settings.smtp_from.clone())
+            .to(to)
+            .subject(subject)
+            .header(ContentType::TEXT_PLAIN)
+            .body(text)
+            .map_err(|_| PostError::Unwritable)?;
+        match &self.settings.smtp_host {
+            Some(host) => self.over_smtp(host, message).await,
+            None => self.into_folder(message.formatted()).await,
+        }
+    }
+
+    async fn over_smtp(&self, host: &str, message: Message) -> Result<(), PostError> {
+        let parameters =
+            || TlsParameters::new(host.to_owned()).map_err(|_| PostError::Later("its name can't be checked"));
+        let (tls, port) = match self.settings.smtp_tls {
+            SmtpTls::Starttls => (Tls::Required(parameters()?), 587),
+            SmtpTls::Tls => (Tls::Wrapper(parameters()?), 465),
+            SmtpTls::None => (Tls::None, 587),
+        };
+        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(host)
+            .tls(tls)
+            .port(self.settings.smtp_port.unwrap_or(port))
+            .timeout(Some(TIMEOUT))
+            .hello_name(ClientId::Domain(self.hello.clone()));
+        // Read for each mail, so that a rotated password needs no restart.
+        if let (Some(user), Some(password)) = (&self.settings.smtp_username_file, &self.settings.smtp_password_file)
+        {
+            let credentials = Credentials::new(user.read()?.to_string(), password.read()?.to_string());
+            builder = builder.credentials(credentials);
+        }
+        match builder.build::<Tokio1Executor>().send(message).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_permanent() => Err(PostError::Refused),
+            Err(error) if error.is_timeout() => Err(PostError::Later("no answer in time")),
+            Err(error) if error.is_transient() => Err(PostError::Later("it is busy")),
+            Err(error) if error.is_tls() => Err(PostError::Later("its certificate is not accepted")),
+            Err(_) => Err(PostError::Later("it can't be reached or speaks another protocol")),
+        }
+    }
+
+    /// Under another name first: whoever reads the folder sees whole mails only.
+    async fn into_folder(&self, bytes: Vec<u8>) -> Result<(), PostError> {
+        let folder: &PathBuf = &self.settings.mail_dir;
+        tokio::fs::create_dir_all(folder).await?;
+        let name = Uuid::now_v7();
+        let unfinished = folder.join(format!(".{name}"));
+        tokio::fs::write(&unfinished, bytes).await?;
+        Ok(tokio::fs::rename(unfinished, folder.join(format!("{name}.eml"))).await?)
+    }
+}

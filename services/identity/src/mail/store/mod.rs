@@ -1,0 +1,50 @@
+//! Where mails wait and links are kept: one trait, two engines, one suite of tests for both
+//! (`tests/engines.rs`). Mails are put there by the accounts' store, with the change they are about.
+
+mod postgres;
+mod sqlserver;
+
+use async_trait::async_trait;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::domain::{Link, Mail, Purpose};
+use crate::accounts::StoreError;
+use crate::capability::Hash;
+
+pub(crate) use postgres::PostgresMails;
+pub(crate) use sqlserver::SqlServerMails;
+
+/// Mails and links in the service's own database.
+#[async_trait]
+pub(crate) trait MailStore: Send + Sync {
+    /// Takes the mail that has waited longest, when one is due, and keeps others from taking it until `until`.
+    async fn take(&self, now: OffsetDateTime, until: OffsetDateTime) -> Result<Option<Mail>, StoreError>;
+
+    /// It is on its way, or given up.
+    async fn done(&self, id: Uuid) -> Result<(), StoreError>;
+
+    /// It is to be tried again from then on.
+    async fn postpone(&self, id: Uuid, at: OffsetDateTime) -> Result<(), StoreError>;
+
+    /// Keeps the hash of a link that is about to be mailed.
+    async fn insert_link(
+        &self,
+        hash: &Hash,
+        mail: &Mail,
+        purpose: Purpose,
+        now: OffsetDateTime,
+        expires_at: OffsetDateTime,
+    ) -> Result<(), StoreError>;
+
+    /// A link of this purpose that still works.
+    async fn link(
+        &self,
+        hash: &Hash,
+        purpose: Purpose,
+        now: OffsetDateTime,
+    ) -> Result<Option<Link>, StoreError>;
+
+    /// Deletes links that work no more.
+    async fn sweep(&self, now: OffsetDateTime) -> Result<(), StoreError>;
+}

@@ -1,0 +1,133 @@
+//! Mails and links in SQL Server.
+
+use async_trait::async_trait;
+use platform_service::sqlserver::{Pool, SqlServerError, utc};
+use tiberius::{Row, ToSql};
+use time::{OffsetDateTime, PrimitiveDateTime};
+use uuid::Uuid;
+
+use super::MailStore;
+use crate::accounts::StoreError;
+use crate::capability::Hash;
+use crate::language::Language;
+use crate::mail::domain::{Kind, Link, Mail, Purpose};
+
+/// Mails and links in SQL Server. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct SqlServerMails(Pool);
+
+impl SqlServerMails {
+    pub(crate) fn new(pool: Pool) -> Self {
+        Self(pool)
+    }
+
+    async fn query(&self, sql: &str, parameters: &[&dyn ToSql]) -> Result<Vec<Row>, StoreError> {
+        let mut connection = self.0.get().await.map_err(SqlServerError::from)?;
+        Ok(connection.query(sql, parameters).await?)
+    }
+
+    async fn execute(&self, sql: &str, parameters: &[&dyn ToSql]) -> Result<u64, StoreError> {
+        let mut connection = self.0.get().await.map_err(SqlServerError::from)?;
+        Ok(connection.execute(sql, parameters).await?)
+    }
+}
+
+const UNREADABLE: StoreError = StoreError::Corrupt("a column has another type or is empty");
+
+#[async_trait]
+impl MailStore for SqlServerMails {
+    async fn take(&self, now: OffsetDateTime, until: OffsetDateTime) -> Result<Option<Mail>, StoreError> {
+        loop {
+            let rows = self
+                .query(
+                    "SELECT TOP (1) id, account_id, kind, email, language, created_at, attempts FROM mails
+                     WHERE next_at <= @P1 ORDER BY next_at",
+                    &[&utc(now)],
+                )
+                .await?;
+            let Some(row) = rows.first() else { return Ok(None) };
+            let mut mail = read(row).ok_or(UNREADABLE)?;
+            // Whoever counts the attempt has it; another replica that saw the same row has not.
+            let sql = "UPDATE mails SET attempts = @P3 + 1, next_at = @P2 WHERE id = @P1 AND attempts = @P3";
+            let id = mail.id.as_bytes().as_slice();
+            if self.execute(sql, &[&id, &utc(until), &mail.attempts]).await? == 1 {
+                mail.attempts += 1;
+                return Ok(Some(mail));
+            }
+        }
+    }
+
+    async fn done(&self, id: Uuid) -> Result<(), StoreError> {
+        self.execute("DELETE FROM mails WHERE id = @P1", &[&id.as_bytes().as_slice()]).await.map(drop)
+    }
+
+    async fn postpone(&self, id: Uuid, at: OffsetDateTime) -> Result<(), StoreError> {
+        let sql = "UPDATE mails SET next_at = @P2 WHERE id = @P1";
+        self.execute(sql, &[&id.as_bytes().as_slice(), &utc(at)]).await.map(drop)
+    }
+
+    async fn insert_link(
+        &self,
+        hash: &Hash,
+        mail: &Mail,
+        purpose: Purpose,
+        now: OffsetDateTime,
+        expires_at: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        self.execute(
+            "INSERT INTO mailed_links (token_hash, account_id, purpose, email, created_at, expires_at)
+             VALUES (@P1, @P2, @P3, @P4, @P5, @P6)",
+            &[
+                &hash.as_slice(),
+                &mail.account_id.as_bytes().as_slice(),
+                &purpose.as_str(),
+                &mail.email.as_str(),
+                &utc(now),
+                &utc(expires_at),
+            ],
+        )
+        .await
+        .map(drop)
+    }
+
+    async fn link(
+        &self,
+        hash: &Hash,
+        purpose: Purpose,
+        now: OffsetDateTime,
+    ) -> Result<Option<Link>, StoreError> {
+        let rows = self
+            .query(
+                "SELECT account_id, email FROM mailed_links
+                 WHERE token_hash = @P1 AND purpose = @P2 AND used_at IS NULL AND expires_at > @P3",
+                &[&hash.as_slice(), &purpose.as_str(), &utc(now)],
+            )
+            .await?;
+        let read = |row: &Row| Some(Link { account_id: id(row, "account_id")?, email: text(row, "email")? });
+        rows.first().map(|row| read(row).ok_or(UNREADABLE)).transpose()
+    }
+
+    async fn sweep(&self, now: OffsetDateTime) -> Result<(), StoreError> {
+        self.execute("DELETE FROM mailed_links WHERE expires_at < @P1", &[&utc(now)]).await.map(drop)
+    }
+}
+
+fn id(row: &Row, column: &str) -> Option<Uuid> {
+    row.try_get::<&[u8], _>(column).ok().flatten().and_then(|id| Uuid::from_slice(id).ok())
+}
+
+fn text(row: &Row, column: &str) -> Option<String> {
+    row.try_get::<&str, _>(column).ok().flatten().map(str::to_owned)
+}
+
+fn read(row: &Row) -> Option<Mail> {
+    Some(Mail {
+        id: id(row, "id")?,
+        account_id: id(row, "account_id")?,
+        kind: Kind::parse(&text(row, "kind")?)?,
+        email: text(row, "email")?,
+        language: Language::parse(&text(row, "language")?)?,
+        created_at: row.try_get::<PrimitiveDateTime, _>("created_at").ok().flatten()?.assume_utc(),
+        attempts: row.try_get("attempts").ok()??,
+    })
+}

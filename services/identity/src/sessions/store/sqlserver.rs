@@ -1,0 +1,158 @@
+//! Sessions in SQL Server.
+
+use async_trait::async_trait;
+use platform_service::sqlserver::{Pool, SqlServerError, Transaction, begin, utc};
+use tiberius::{Row, ToSql};
+use time::{OffsetDateTime, PrimitiveDateTime};
+use uuid::Uuid;
+
+use super::{By, SessionStore};
+use crate::accounts::StoreError;
+use crate::capability::Hash;
+use crate::sessions::domain::Session;
+
+/// Sessions in SQL Server. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct SqlServerSessions(Pool);
+
+impl SqlServerSessions {
+    pub(crate) fn new(pool: Pool) -> Self {
+        Self(pool)
+    }
+
+    async fn select(&self, rest: &str, parameters: &[&dyn ToSql]) -> Result<Vec<Session>, StoreError> {
+        let mut connection = self.0.get().await.map_err(SqlServerError::from)?;
+        let sql = format!(
+            "SELECT TOP (200) id, account_id, auth_time, created_at, last_seen_at, expires_at, user_agent
+             FROM sessions WHERE ended_at IS NULL AND expires_at > @P2 AND {rest}"
+        );
+        let rows = connection.query(&sql, parameters).await?;
+        rows.iter().map(|row| read(row).ok_or(UNREADABLE)).collect()
+    }
+
+    async fn execute(&self, sql: &str, parameters: &[&dyn ToSql]) -> Result<u64, StoreError> {
+        let mut connection = self.0.get().await.map_err(SqlServerError::from)?;
+        Ok(connection.execute(sql, parameters).await?)
+    }
+}
+
+const UNREADABLE: StoreError = StoreError::Corrupt("a column has another type or is empty");
+
+#[async_trait]
+impl SessionStore for SqlServerSessions {
+    async fn find(&self, by: By, now: OffsetDateTime) -> Result<Option<Session>, StoreError> {
+        let mut found = match &by {
+            By::Id(id) => self.select("id = @P1", &[&id.as_bytes().as_slice(), &utc(now)]).await?,
+            By::Cookie(hash) => self.select("cookie_hash = @P1", &[&hash.as_slice(), &utc(now)]).await?,
+        };
+        Ok(found.pop())
+    }
+
+    async fn of_account(&self, account: Uuid, now: OffsetDateTime) -> Result<Vec<Session>, StoreError> {
+        let rest = "account_id = @P1 ORDER BY last_seen_at DESC, id";
+        self.select(rest, &[&account.as_bytes().as_slice(), &utc(now)]).await
+    }
+
+    async fn insert(&self, session: &Session, cookie: &Hash) -> Result<(), StoreError> {
+        self.execute(
+            "INSERT INTO sessions (id, cookie_hash, account_id, auth_time, created_at, last_seen_at,
+                                   expires_at, user_agent)
+             VALUES (@P1, @P2, @P3, @P4, @P5, @P6, @P7, @P8)",
+            &[
+                &session.id.as_bytes().as_slice(),
+                &cookie.as_slice(),
+                &session.account_id.as_bytes().as_slice(),
+                &utc(session.auth_time),
+                &utc(session.created_at),
+                &utc(session.last_seen_at),
+                &utc(session.expires_at),
+                &session.user_agent.as_str(),
+            ],
+        )
+        .await
+        .map(drop)
+    }
+
+    async fn renew(&self, session: &Session, cookie: &Hash) -> Result<bool, StoreError> {
+        let renewed = self
+            .execute(
+                "UPDATE sessions SET cookie_hash = @P2, auth_time = @P3, last_seen_at = @P4,
+                        expires_at = @P5, user_agent = @P6
+                 WHERE id = @P1 AND ended_at IS NULL",
+                &[
+                    &session.id.as_bytes().as_slice(),
+                    &cookie.as_slice(),
+                    &utc(session.auth_time),
+                    &utc(session.last_seen_at),
+                    &utc(session.expires_at),
+                    &session.user_agent.as_str(),
+                ],
+            )
+            .await?;
+        Ok(renewed == 1)
+    }
+
+    async fn seen(&self, id: Uuid, at: OffsetDateTime) -> Result<(), StoreError> {
+        let sql = "UPDATE sessions SET last_seen_at = @P2 WHERE id = @P1 AND last_seen_at < @P2";
+        self.execute(sql, &[&id.as_bytes().as_slice(), &utc(at)]).await.map(drop)
+    }
+
+    async fn end(&self, id: Uuid, at: OffsetDateTime) -> Result<(), StoreError> {
+        let mut tx = begin(&self.0).await?;
+        for sql in [
+            "UPDATE sessions SET ended_at = @P2 WHERE id = @P1 AND ended_at IS NULL",
+            "UPDATE refresh_families SET revoked_at = @P2 WHERE session_id = @P1 AND revoked_at IS NULL",
+        ] {
+            tx.execute(sql, &[&id.as_bytes().as_slice(), &utc(at)]).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
+    async fn end_all(&self, account: Uuid, but: Option<Uuid>, at: OffsetDateTime) -> Result<(), StoreError> {
+        let mut tx = begin(&self.0).await?;
+        end_all_on_sqlserver(&mut tx, account, but, at).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn sweep(&self, before: OffsetDateTime) -> Result<(), StoreError> {
+        let sql = "DELETE FROM sessions WHERE expires_at < @P1
+                     AND NOT EXISTS (SELECT 1 FROM authorization_codes c WHERE c.session_id = sessions.id)
+                     AND NOT EXISTS (SELECT 1 FROM refresh_families f WHERE f.session_id = sessions.id)";
+        self.execute(sql, &[&utc(before)]).await.map(drop)
+    }
+}
+
+/// As [`SessionStore::end_all`], in a transaction of the caller's.
+pub(crate) async fn end_all_on_sqlserver(
+    tx: &mut Transaction,
+    account: Uuid,
+    but: Option<Uuid>,
+    at: OffsetDateTime,
+) -> Result<(), StoreError> {
+    // No session has the nil id, so that it excepts none.
+    let but = but.unwrap_or(Uuid::nil());
+    for sql in [
+        "UPDATE sessions SET ended_at = @P2 WHERE account_id = @P1 AND ended_at IS NULL AND id <> @P3",
+        "UPDATE refresh_families SET revoked_at = @P2 WHERE account_id = @P1 AND revoked_at IS NULL
+         AND (session_id IS NULL OR session_id <> @P3)",
+    ] {
+        tx.execute(sql, &[&account.as_bytes().as_slice(), &utc(at), &but.as_bytes().as_slice()]).await?;
+    }
+    Ok(())
+}
+
+fn read(row: &Row) -> Option<Session> {
+    let id = |column| row.try_get::<&[u8], _>(column).ok().flatten().and_then(|id| Uuid::from_slice(id).ok());
+    let instant = |column| -> Option<OffsetDateTime> {
+        row.try_get::<PrimitiveDateTime, _>(column).ok().flatten().map(PrimitiveDateTime::assume_utc)
+    };
+    Some(Session {
+        id: id("id")?,
+        account_id: id("account_id")?,
+        auth_time: instant("auth_time")?,
+        created_at: instant("created_at")?,
+        last_seen_at: instant("last_seen_at")?,
+        expires_at: instant("expires_at")?,
+        user_agent: row.try_get::<&str, _>("user_agent").ok().flatten()?.to_owned(),
+    })
+}

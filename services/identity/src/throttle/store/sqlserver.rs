@@ -1,0 +1,139 @@
+//! Failures and known devices in SQL Server.
+
+use async_trait::async_trait;
+use platform_service::sqlserver::{Pool, SqlServerError, utc};
+use tiberius::{Row, ToSql};
+use time::{OffsetDateTime, PrimitiveDateTime};
+use uuid::Uuid;
+
+use super::ThrottleStore;
+use crate::accounts::StoreError;
+use crate::capability::Hash;
+use crate::throttle::Policy;
+
+/// Failures and known devices in SQL Server. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct SqlServerThrottle(Pool);
+
+impl SqlServerThrottle {
+    pub(crate) fn new(pool: Pool) -> Self {
+        Self(pool)
+    }
+
+    async fn query(&self, sql: &str, parameters: &[&dyn ToSql]) -> Result<Vec<Row>, StoreError> {
+        let mut connection = self.0.get().await.map_err(SqlServerError::from)?;
+        Ok(connection.query(sql, parameters).await?)
+    }
+
+    async fn execute(&self, sql: &str, parameters: &[&dyn ToSql]) -> Result<u64, SqlServerError> {
+        self.0.get().await.map_err(SqlServerError::from)?.execute(sql, parameters).await
+    }
+}
+
+#[async_trait]
+impl ThrottleStore for SqlServerThrottle {
+    async fn count(
+        &self,
+        key: &Hash,
+        policy: &Policy,
+        now: OffsetDateTime,
+    ) -> Result<Option<OffsetDateTime>, StoreError> {
+        let (at, expires_at) = (utc(now), utc(now + policy.forget));
+        loop {
+            let parameters: [&dyn ToSql; 6] = [
+                &key.as_slice(),
+                &at,
+                &expires_at,
+                &policy.free,
+                &policy.first_seconds,
+                &policy.longest_seconds,
+            ];
+            // Every expression sees the row as it was before. The exponent ends at 20: an int holds no more.
+            let counted = self
+                .execute(
+                    "UPDATE sign_in_failures SET
+                         failures = CASE WHEN expires_at <= @P2 THEN 1 ELSE failures + 1 END,
+                         last_at = @P2,
+                         expires_at = @P3,
+                         blocked_until = CASE
+                             WHEN expires_at <= @P2 OR failures + 1 <= @P4 THEN @P2
+                             WHEN failures - @P4 > 20
+                                 OR @P5 * POWER(CAST(2 AS bigint), failures - @P4) > @P6
+                                 THEN DATEADD(second, @P6, @P2)
+                             ELSE DATEADD(second, @P5 * POWER(2, failures - @P4), @P2) END
+                     WHERE key_hash = @P1 AND blocked_until <= @P2",
+                    &parameters,
+                )
+                .await?;
+            if counted == 1 {
+                return Ok(None);
+            }
+            let sql = "SELECT blocked_until FROM sign_in_failures WHERE key_hash = @P1";
+            if let Some(row) = self.query(sql, &[&key.as_slice()]).await?.first() {
+                let until: Option<PrimitiveDateTime> = row.try_get("blocked_until")?;
+                return Ok(Some(until.map_or(now, PrimitiveDateTime::assume_utc)));
+            }
+            let inserted = self
+                .execute(
+                    "INSERT INTO sign_in_failures (key_hash, failures, last_at, blocked_until, expires_at)
+                     VALUES (@P1, 1, @P2, DATEADD(second, CASE WHEN @P4 < 1 THEN @P5 ELSE 0 END, @P2), @P3)",
+                    &[&key.as_slice(), &at, &expires_at, &policy.free, &policy.first_seconds],
+                )
+                .await;
+            match inserted {
+                Ok(_) => return Ok(None),
+                // Somebody else was first: count theirs up.
+                Err(error) if error.is_duplicate() => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    async fn take_back(&self, key: &Hash, now: OffsetDateTime) -> Result<(), StoreError> {
+        let key = key.as_slice();
+        let sql = "DELETE FROM sign_in_failures WHERE key_hash = @P1 AND failures = 1";
+        self.execute(sql, &[&key]).await?;
+        let sql = "UPDATE sign_in_failures SET failures = failures - 1,
+                       blocked_until = CASE WHEN blocked_until < @P2 THEN blocked_until ELSE @P2 END
+                   WHERE key_hash = @P1 AND failures > 1";
+        self.execute(sql, &[&key, &utc(now)]).await?;
+        Ok(())
+    }
+
+    async fn forget(&self, key: &Hash) -> Result<(), StoreError> {
+        self.execute("DELETE FROM sign_in_failures WHERE key_hash = @P1", &[&key.as_slice()]).await?;
+        Ok(())
+    }
+
+    async fn is_known(&self, device: &Hash, account: Uuid, now: OffsetDateTime) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM known_devices WHERE cookie_hash = @P1 AND account_id = @P2 AND expires_at > @P3";
+        let account = account.as_bytes().as_slice();
+        Ok(!self.query(sql, &[&device.as_slice(), &account, &utc(now)]).await?.is_empty())
+    }
+
+    async fn remember(
+        &self,
+        device: &Hash,
+        account: Uuid,
+        expires_at: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        let (device, account) = (device.as_slice(), account.as_bytes().as_slice());
+        let parameters: [&dyn ToSql; 3] = [&device, &account, &utc(expires_at)];
+        let sql = "UPDATE known_devices SET account_id = @P2, expires_at = @P3 WHERE cookie_hash = @P1";
+        if self.execute(sql, &parameters).await? == 1 {
+            return Ok(());
+        }
+        let sql = "INSERT INTO known_devices (cookie_hash, account_id, expires_at) VALUES (@P1, @P2, @P3)";
+        match self.execute(sql, &parameters).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_duplicate() => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn sweep(&self, now: OffsetDateTime) -> Result<(), StoreError> {
+        self.execute("DELETE FROM sign_in_failures WHERE expires_at < @P1", &[&utc(now)]).await?;
+        self.execute("DELETE FROM known_devices WHERE expires_at < @P1", &[&utc(now)]).await?;
+        Ok(())
+    }
+}
