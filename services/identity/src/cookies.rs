@@ -52,7 +52,8 @@ impl Jar {
         let secure = if self.https { "; Secure" } else { "" };
         let kept = kept.map(|kept| format!("; Max-Age={}", kept.whole_seconds())).unwrap_or_default();
         let name = self.name(cookie);
-        HeaderValue::try_from(format!("{name}={value}; Path=/identity{kept}; SameSite=Lax; HttpOnly{secure}")).ok()
+        HeaderValue::try_from(format!("{name}={value}; Path=/identity{kept}; SameSite=Lax; HttpOnly{secure}"))
+            .ok()
     }
 
     /// `Set-Cookie` that takes it away.

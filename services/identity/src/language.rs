@@ -120,7 +120,8 @@ mod tests {
         assert_eq!(turkish, keys(include_str!("../locales/en/identity.ftl")));
         for key in turkish {
             for language in Language::ALL {
-                let text = language.text_with(&key, &[("client", "x"), ("email", "x"), ("link", "x"), ("seconds", "1")]);
+                let text = language
+                    .text_with(&key, &[("client", "x"), ("email", "x"), ("link", "x"), ("seconds", "1")]);
                 assert!(!text.contains("Unknown") && !text.contains("{"), "{key} in {}", language.code());
             }
         }

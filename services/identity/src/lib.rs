@@ -144,10 +144,10 @@ impl Component for Identity {
         let accounts = Arc::clone(&stores.accounts);
         let people = People::new(&settings, stores, runtime)?;
         let parts = protocol::Parts { keys, grants, accounts, people: &people };
-        let (protocol, trusted) = protocol::start(&settings, clients, parts, runtime);
+        let (protocol, trusted) = protocol::start(&settings, clients.clone(), parts, runtime);
         let public = |path: &str| settings.common.server.public(PUBLIC_PREFIX, path);
         let own = accounts::State::new(people.accounts.clone(), people.sessions.clone(), public);
-        let forms = pages::State::new(&people);
+        let forms = pages::State::new(&people).with_redirect_origin(move |path| clients.redirect_origin(path));
         // What comes here has not been exchanged: the gateway passes these paths as they are.
         let authenticator = Authenticator::new(settings.common.issuer(), "gateway", trusted);
         let api = authenticator.protect(Router::from(accounts::routes().with_state(own)));
@@ -172,7 +172,10 @@ impl People {
         let rules = Rules {
             sign_up_open: settings.accounts.sign_up == settings::SignUp::Open,
             mail_reaches_people: post.reaches_people(),
-            verified_email_required: settings.accounts.require_verified_email.unwrap_or(post.reaches_people()),
+            verified_email_required: settings
+                .accounts
+                .require_verified_email
+                .unwrap_or(post.reaches_people()),
         };
         let lifetimes = Lifetimes {
             reset: Duration::minutes(i64::from(settings.mail.reset_link_minutes)),
@@ -198,7 +201,8 @@ impl People {
         let sessions = Sessions::new(stores.sessions, stores.accounts, jar, lifetime);
         let sign_in = SignIn::new(accounts.clone(), hasher, throttle.clone());
         let first = settings.accounts.first_admin_file.clone();
-        let upkeep = upkeep::Upkeep::new(accounts.clone(), sessions.clone(), throttle.clone(), stores.mails, first);
+        let upkeep =
+            upkeep::Upkeep::new(accounts.clone(), sessions.clone(), throttle.clone(), stores.mails, first);
         runtime.spawn(|stop| upkeep.run(stop));
         Ok(Self { accounts, sessions, sign_in, throttle, pages: Pages::new(public_url, jar) })
     }

@@ -79,7 +79,7 @@ pub(crate) fn start(
         rules: rules.clone(),
         sign_in: parts.people.sign_in.clone(),
     });
-    let screens = Screens::new(parts.people);
+    let screens = Screens::new(parts.people.pages.clone());
     let authorize = Authorize {
         clients: clients.clone(),
         sessions: parts.people.sessions.clone(),

@@ -1,11 +1,10 @@
-//! The few pages that the protocol itself shows. Plain, until they are drawn like the others.
+//! The pages that the protocol shows, in its own terms: the drawing is the business of `pages`.
 
-use axum::response::{Html, IntoResponse, Response};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use http::{HeaderMap, StatusCode, Uri};
 
-use crate::People;
-use crate::cookies::{Cookie, Jar};
-use crate::oauth::{Secret, equal};
+use crate::accounts::Account;
+use crate::pages::{self, Form, Pages, Visit};
 
 /// Why somebody sees an error page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,8 +15,6 @@ pub(crate) enum Fault {
     UnknownAddress,
     /// The request can't be read.
     Malformed,
-    /// The form is too old, or not from here.
-    Expired,
     /// Something is away.
     Unavailable,
 }
@@ -29,6 +26,16 @@ impl Fault {
             _ => StatusCode::BAD_REQUEST,
         }
     }
+
+    /// For the makers of the client.
+    fn detail(self) -> &'static str {
+        match self {
+            Self::UnknownClient => "client_id names no client that may ask here",
+            Self::UnknownAddress => "the address to return to is missing, or not one that the client registered",
+            Self::Malformed => "the request can't be read",
+            Self::Unavailable => "try again in a moment",
+        }
+    }
 }
 
 /// What the consent page shows.
@@ -37,101 +44,62 @@ pub(crate) struct Consent<'a> {
     pub(crate) client: &'a str,
     /// What it wants.
     pub(crate) scopes: Vec<&'a str>,
+    pub(crate) account: &'a Account,
     /// Goes back with the decision, to `/identity/consent`.
-    pub(crate) fields: Vec<(&'a str, &'a str)>,
+    pub(crate) hidden: Vec<(&'static str, String)>,
     /// Where the decision leads, for `form-action`.
     pub(crate) origin: Option<String>,
+    /// The address of the page itself, to return to in another language.
+    pub(crate) address: String,
 }
 
 /// The pages. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Screens {
-    jar: Jar,
-}
+pub(crate) struct Screens(Pages);
 
 impl Screens {
-    pub(crate) fn new(people: &People) -> Self {
-        Self { jar: people.sessions.jar() }
+    pub(crate) fn new(pages: Pages) -> Self {
+        Self(pages)
     }
 
-    pub(crate) fn error(&self, _headers: &HeaderMap, fault: Fault) -> Response {
-        page(fault.status(), &format!("<h1>Error</h1><p>{fault:?}</p>"), None)
+    pub(crate) fn error(&self, headers: &HeaderMap, fault: Fault) -> Response {
+        pages::error(&self.visit(headers, "/"), fault.status(), fault.detail())
     }
 
-    pub(crate) fn signed_out(&self, _headers: &HeaderMap) -> Response {
-        page(StatusCode::OK, "<h1>Signed out</h1>", None)
+    /// Nobody is signed in any more; `continue_to` is the way on.
+    pub(crate) fn signed_out(&self, headers: &HeaderMap) -> Response {
+        pages::signed_out(&self.visit(headers, "/"), None)
     }
 
     pub(crate) fn confirm_sign_out(
         &self,
         headers: &HeaderMap,
-        fields: &[(&str, &str)],
-        origin: Option<String>,
+        hidden: Vec<(&'static str, String)>,
+        origin: Option<&str>,
     ) -> Response {
-        self.form(headers, "/identity/logout", "<h1>Sign out?</h1>", fields, &[("yes", "Sign out")], origin)
+        pages::sign_out_confirm(&self.visit(headers, "/"), "/identity/logout", hidden, origin)
     }
 
     pub(crate) fn consent(&self, headers: &HeaderMap, consent: Consent<'_>) -> Response {
-        let scopes = escape(&consent.scopes.join(", "));
-        let text = format!("<h1>{} wants: {scopes}</h1>", escape(consent.client));
-        let buttons = [("allow", "Allow"), ("deny", "Refuse")];
-        self.form(headers, "/identity/consent", &text, &consent.fields, &buttons, consent.origin)
+        let visit = self.visit(headers, &consent.address);
+        let view = pages::Consent {
+            client: consent.client,
+            scopes: &consent.scopes,
+            account: consent.account,
+            action: "/identity/consent",
+            hidden: consent.hidden,
+            leads_to: consent.origin.as_deref(),
+        };
+        pages::consent(&visit, view)
     }
 
-    /// Whether a form came from a page of ours.
-    pub(crate) fn is_ours(&self, headers: &HeaderMap, sent: Option<&str>) -> bool {
-        let cookie = self.jar.read(headers, Cookie::Form);
-        cookie.zip(sent).is_some_and(|(cookie, sent)| equal(cookie.as_bytes(), sent.as_bytes()))
+    /// A form that one of our pages sent, or the page that says it is not.
+    #[allow(clippy::result_large_err, reason = "an answer is what it is")]
+    pub(crate) fn form(&self, headers: &HeaderMap, body: &[u8]) -> Result<Form, Response> {
+        Form::read(&self.0, &self.visit(headers, "/"), body)
     }
 
-    fn form(
-        &self,
-        headers: &HeaderMap,
-        action: &str,
-        text: &str,
-        fields: &[(&str, &str)],
-        buttons: &[(&str, &str)],
-        origin: Option<String>,
-    ) -> Response {
-        let known = self.jar.read(headers, Cookie::Form).filter(|it| Secret::decode(it).is_some());
-        let csrf = known.map_or_else(|| Secret::new().encode(), str::to_owned);
-        let mut body = format!("{text}<form method=\"post\" action=\"{action}\">");
-        for (name, value) in fields.iter().chain(&[("csrf", csrf.as_str())]) {
-            body += &format!(
-                "<input type=\"hidden\" name=\"{}\" value=\"{}\">",
-                escape(name),
-                escape(value)
-            );
-        }
-        for (value, label) in buttons {
-            body += &format!("<button name=\"decision\" value=\"{value}\">{label}</button>");
-        }
-        body += "</form>";
-        let mut response = page(StatusCode::OK, &body, origin);
-        if known.is_none()
-            && let Some(cookie) = self.jar.set(Cookie::Form, &csrf, None)
-        {
-            response.headers_mut().append(header::SET_COOKIE, cookie);
-        }
-        response
+    fn visit(&self, headers: &HeaderMap, address: &str) -> Visit {
+        Visit::new(&self.0, &address.parse().unwrap_or(Uri::from_static("/")), headers)
     }
-}
-
-fn page(status: StatusCode, body: &str, origin: Option<String>) -> Response {
-    let policy = format!(
-        "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self' {}",
-        origin.unwrap_or_default()
-    );
-    let html = format!("<!doctype html><html lang=\"en\"><title>Courses</title><body>{body}</body></html>");
-    let mut response = (status, Html(html)).into_response();
-    let headers = response.headers_mut();
-    if let Ok(policy) = HeaderValue::try_from(policy) {
-        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
-    }
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

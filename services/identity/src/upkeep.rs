@@ -43,7 +43,10 @@ impl Upkeep {
                 Ok(()) => SWEEP,
                 Err(error) => {
                     if !std::mem::replace(&mut told, true) {
-                        tracing::info!(error = format!("{error:#}"), "upkeep is tried again until it succeeds");
+                        tracing::info!(
+                            error = format!("{error:#}"),
+                            "upkeep is tried again until it succeeds"
+                        );
                     }
                     RETRY
                 }

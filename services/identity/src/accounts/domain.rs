@@ -89,8 +89,10 @@ pub(crate) struct Email {
 impl Email {
     const MISSING: Unacceptable =
         Unacceptable { detail: "must be an e-mail address", key: "error-email-missing" };
-    const WRONG: Unacceptable =
-        Unacceptable { detail: "must be an e-mail address, such as ada@example.com", key: "error-email-wrong" };
+    const WRONG: Unacceptable = Unacceptable {
+        detail: "must be an e-mail address, such as ada@example.com",
+        key: "error-email-wrong",
+    };
 
     /// The address in `text`, white space around it left out.
     pub(crate) fn parse(text: &str) -> Result<Self, Unacceptable> {
@@ -187,10 +189,28 @@ mod tests {
         let long = format!("{}@example.com", "a".repeat(65));
         let longer = format!("a@{}.com", vec!["a".repeat(63); 4].join("."));
         for text in [
-            "", " ", "ada", "ada@", "@example.com", "ada@@example.com", "a b@example.com", "ada@exa mple.com",
-            "ada@example", "ada@-a.com", "ada@127.0.0.1", "ada@[::1]", "ada@example.com\r\nBcc: x@example.com",
-            ".ada@example.com", "a..b@example.com", "ada@example..com", "<ada@example.com>", "ğ@example.com",
-            "ada@example.com/path", "ada@%65xample.com:25", &long, &longer,
+            "",
+            " ",
+            "ada",
+            "ada@",
+            "@example.com",
+            "ada@@example.com",
+            "a b@example.com",
+            "ada@exa mple.com",
+            "ada@example",
+            "ada@-a.com",
+            "ada@127.0.0.1",
+            "ada@[::1]",
+            "ada@example.com\r\nBcc: x@example.com",
+            ".ada@example.com",
+            "a..b@example.com",
+            "ada@example..com",
+            "<ada@example.com>",
+            "ğ@example.com",
+            "ada@example.com/path",
+            "ada@%65xample.com:25",
+            &long,
+            &longer,
         ] {
             assert!(Email::parse(text).is_err(), "{text}");
         }

@@ -10,7 +10,9 @@ mod sign_in;
 mod store;
 
 pub(crate) use api::{State, routes};
-pub(crate) use domain::{Account, Email, Roles, Unacceptable, city, name};
+#[allow(unused_imports, reason = "for tokens")]
+pub(crate) use domain::Roles;
+pub(crate) use domain::{Account, Email, Unacceptable, city, name};
 pub use first_admin::FirstAdminFile;
 pub(crate) use password::{Hasher, Password};
 pub(crate) use service::{AccountError, Accounts, NewAccount, Rules, SignedUp};

@@ -251,6 +251,21 @@ impl Accounts {
         .await
     }
 
+    /// Passes when somebody who is signed in gives their password once more. Counted like signing in: this
+    /// must not be a way to guess around the throttle.
+    pub(crate) async fn check_own_password(
+        &self,
+        account: &Account,
+        password: Password,
+    ) -> Result<(), AccountError> {
+        let now = platform_service::now();
+        let counted = self.throttle.own(account.id, now).await?.map_err(too_many)?;
+        if !self.hasher.verify(password, Some(account.password_hash.clone())).await?.matches {
+            return Err(AccountError::WrongPassword);
+        }
+        Ok(self.throttle.forgive(&counted, now).await?)
+    }
+
     /// Sets a new password for somebody who knows the old one. Every other session ends; its owner is told.
     pub(crate) async fn change_password(
         &self,
@@ -259,14 +274,7 @@ impl Accounts {
         new: Password,
         session: Option<Uuid>,
     ) -> Result<(), AccountError> {
-        let now = platform_service::now();
-        // Counted like signing in: this must not be a way to guess around the throttle.
-        let counted = self.throttle.own(account.id, now).await?;
-        let counted = counted.map_err(too_many)?;
-        if !self.hasher.verify(old, Some(account.password_hash.clone())).await?.matches {
-            return Err(AccountError::WrongPassword);
-        }
-        self.throttle.forgive(&counted, now).await?;
+        self.check_own_password(account, old).await?;
         let hash = self.hasher.hash(new).await?;
         self.change(account.id, None, |account, effects| {
             account.password_hash.clone_from(&hash);

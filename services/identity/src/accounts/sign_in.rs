@@ -57,7 +57,11 @@ impl SignIn {
     }
 
     /// [`check`](Self::check) at a time that tests choose.
-    pub(crate) async fn check_at(&self, attempt: Attempt, now: OffsetDateTime) -> Result<Account, SignInError> {
+    pub(crate) async fn check_at(
+        &self,
+        attempt: Attempt,
+        now: OffsetDateTime,
+    ) -> Result<Account, SignInError> {
         let email = Email::parse(&attempt.email).ok();
         // What is no address is counted and compared like one that nobody has.
         let key = email.as_ref().map_or_else(|| attempt.email.to_lowercase(), |email| email.key().to_owned());
@@ -69,7 +73,9 @@ impl SignIn {
         let counted = self.throttle.sign_in(&key, id, &attempt.address, attempt.device, now).await?;
         let counted = match counted {
             Ok(counted) => counted,
-            Err(Verdict::Wait { seconds }) => return Err(SignInError::Blocked { retry_after_seconds: seconds }),
+            Err(Verdict::Wait { seconds }) => {
+                return Err(SignInError::Blocked { retry_after_seconds: seconds });
+            }
             Err(Verdict::Go) => return Err(SignInError::Busy),
         };
         let kept = account.as_ref().map(|account| account.password_hash.clone());

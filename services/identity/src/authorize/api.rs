@@ -19,16 +19,30 @@ use crate::accounts::Account;
 use crate::clients::Clients;
 use crate::grants::{Code, GrantStore, Rules, StoreError};
 use crate::oauth::{Parameters, Scopes, Secret, form};
+use crate::pages::Form;
 use crate::screens::{Consent, Fault, Screens};
 use crate::sessions::{Session, Sessions};
 use crate::tokens::Tokens;
 
-/// Longest request in bytes: it comes back in an address.
+/// Longest request in bytes.
 const LONGEST_REQUEST: usize = 16 * 1024;
+/// Longest address in bytes that the sign-in page returns to.
+const LONGEST_RETURN: usize = 4096;
 /// Where somebody signs in.
 const SIGN_IN: &str = "/identity/sign-in";
-/// Fields of the consent page that are not the client's.
-const OURS: [&str; 3] = ["csrf", "decision", "account"];
+/// What the consent page sends back of the request.
+const KEPT: [&str; 10] = [
+    "client_id",
+    "redirect_uri",
+    "response_type",
+    "response_mode",
+    "scope",
+    "state",
+    "nonce",
+    "code_challenge",
+    "code_challenge_method",
+    "prompt",
+];
 
 /// What the endpoint works with. Cheap to clone.
 #[derive(Clone)]
@@ -109,10 +123,13 @@ async fn authorize_by_form(State(state): State<Authorize>, request: Request) -> 
 )]
 async fn decide(State(state): State<Authorize>, request: Request) -> Response {
     match body(request).await {
-        Ok((headers, body)) => {
-            let outcome = state.decided(&headers, &body).await;
-            outcome.unwrap_or_else(|refusal| state.refused(&headers, refusal))
-        }
+        Ok((headers, body)) => match state.screens.form(&headers, &body) {
+            Ok(form) => {
+                let outcome = state.decided(&headers, &body, &form).await;
+                outcome.unwrap_or_else(|refusal| state.refused(&headers, refusal))
+            }
+            Err(page) => page,
+        },
         Err(headers) => state.screens.error(&headers, Fault::Malformed),
     }
 }
@@ -151,7 +168,9 @@ impl Authorize {
             if request.prompt.none {
                 return Err(refuse(&request, "login_required", "nobody is signed in, or not as asked for"));
             }
-            return Ok(see_other(&sign_in_address(&parameters, &request, session, now)));
+            let address = sign_in_address(&parameters, &request, session, now)
+                .ok_or_else(|| refuse(&request, "invalid_request", "the request is too long"))?;
+            return Ok(see_other(&address));
         }
         let Some((session, account)) = signed_in else {
             return Err(refuse(&request, "login_required", "nobody is signed in"));
@@ -168,23 +187,21 @@ impl Authorize {
     }
 
     /// Whoever has just decided; everything is checked again.
-    async fn decided(&self, headers: &HeaderMap, raw: &[u8]) -> Result<Response, Refusal> {
-        let all = parameters(raw)?;
-        let text = |name| all.optional(name).map_err(|_| Refusal::Page(Fault::Malformed));
-        if !self.screens.is_ours(headers, text("csrf")?) {
-            return Err(Refusal::Page(Fault::Expired));
-        }
-        let encoded = encode(all.iter().filter(|(name, _)| !OURS.contains(name)));
+    async fn decided(&self, headers: &HeaderMap, raw: &[u8], form: &Form) -> Result<Response, Refusal> {
+        let encoded = {
+            let all = parameters(raw)?;
+            encode(all.iter().filter(|(name, _)| KEPT.contains(name)))
+        };
         let parameters = parameters(encoded.as_bytes())?;
         let request = read(&self.clients.registry(), &parameters)?;
         let now = platform_service::now();
-        let account_id = text("account")?.and_then(|id| id.parse::<Uuid>().ok());
+        let account_id = form.field("account").and_then(|id| id.parse::<Uuid>().ok());
         let signed_in = self.signed_in(headers).await?;
         let Some((session, account)) = signed_in.filter(|(_, account)| account_id == Some(account.id)) else {
             // Signed out meanwhile, or somebody else is there: from the beginning.
             return Ok(see_other(&format!("{PATH}?{encoded}")));
         };
-        match text("decision")? {
+        match form.field("decision") {
             Some("allow") => {}
             Some("deny") => return Err(refuse(&request, "access_denied", "the user did not agree")),
             _ => return Err(Refusal::Page(Fault::Malformed)),
@@ -230,12 +247,21 @@ impl Authorize {
         account: &Account,
     ) -> Response {
         let recipient = &request.recipient;
-        let account = account.id.hyphenated().to_string();
-        let mut fields: Vec<_> = parameters.iter().filter(|(name, _)| !OURS.contains(name)).collect();
-        fields.push(("account", &account));
-        let origin = self.clients.registry().redirect_origin(&recipient.client.id, &recipient.redirect_uri);
-        let scopes = request.scopes.iter().collect();
-        self.screens.consent(headers, Consent { client: &recipient.client.title, scopes, fields, origin })
+        let asked = |name: &&'static str| {
+            let value = parameters.optional(name).ok().flatten()?;
+            Some((*name, value.to_owned()))
+        };
+        let mut hidden: Vec<_> = KEPT.iter().filter_map(asked).collect();
+        hidden.push(("account", account.id.hyphenated().to_string()));
+        let consent = Consent {
+            client: &recipient.client.title,
+            scopes: request.scopes.iter().collect(),
+            account,
+            hidden,
+            origin: self.clients.registry().redirect_origin(&recipient.client.id, &recipient.redirect_uri),
+            address: format!("{PATH}?{}", encode(parameters.iter())),
+        };
+        self.screens.consent(headers, consent)
     }
 
     async fn code(
@@ -282,13 +308,13 @@ fn encode<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
 }
 
 /// The sign-in page, which comes back to this request: without the wish to sign in, which is fulfilled then, but
-/// with the time since which it counts.
+/// with the time since which it counts. `None` when the request is too long to come back.
 fn sign_in_address(
     parameters: &Parameters<'_>,
     request: &AuthorizationRequest,
     session: Option<&Session>,
     now: OffsetDateTime,
-) -> String {
+) -> Option<String> {
     let mut query = form_urlencoded::Serializer::new(String::new());
     for (name, value) in parameters.iter().filter(|(name, _)| !matches!(*name, "prompt" | SIGNED_IN_AFTER)) {
         query.append_pair(name, value);
@@ -300,5 +326,15 @@ fn sign_in_address(
         query.append_pair(SIGNED_IN_AFTER, &now.unix_timestamp().to_string());
     }
     let continue_to = format!("{PATH}?{}", query.finish());
-    format!("{SIGN_IN}?{}", encode([("continue", continue_to.as_str())].into_iter()))
+    if continue_to.len() > LONGEST_RETURN {
+        return None;
+    }
+    let optional = |name| parameters.optional(name).ok().flatten();
+    let mut address = vec![("continue", continue_to.as_str())];
+    // Core §3.1.2.1: only hints.
+    address.extend(optional("login_hint").filter(|hint| hint.len() <= 254).map(|hint| ("login_hint", hint)));
+    let spoken = optional("ui_locales").unwrap_or_default().split(' ').map(|tag| tag.split('-').next());
+    let language = spoken.flatten().find(|language| matches!(*language, "tr" | "en"));
+    address.extend(language.map(|language| ("lang", language)));
+    Some(format!("{SIGN_IN}?{}", encode(address.into_iter())))
 }

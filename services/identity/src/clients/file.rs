@@ -118,7 +118,6 @@ impl Clients {
 
     /// The origin that signing in for `continue_to` (a path of ours with its query) ends at, for the page's
     /// `form-action`. `None` when it leads nowhere else.
-    #[allow(dead_code, reason = "for the sign-in page")]
     pub(crate) fn redirect_origin(&self, continue_to: &str) -> Option<String> {
         let (path, query) = continue_to.split_once('?')?;
         if path != crate::authorize::PATH {

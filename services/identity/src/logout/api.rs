@@ -106,15 +106,18 @@ impl Logout {
         })?;
         let Some((session, _)) = session else { return Ok(self.gone(headers, target, state)) };
         let hinted = hint.is_some_and(|hint| hint.sid == Some(session.id));
-        let confirmed = by_form
-            && text("decision")?.is_some()
-            && self.screens.is_ours(headers, text("csrf")?);
-        if !hinted && !confirmed {
+        let asked = by_form && text("decision")?.is_some();
+        if !hinted && !(asked && self.screens.form(headers, raw).is_ok()) {
             // §6: anybody could link here; without a hint of this very session the person is asked.
-            let fields: Vec<_> = parameters.iter().filter(|(name, _)| KEPT.contains(name)).collect();
+            let kept = |name: &&'static str| {
+                let value = parameters.optional(name).ok().flatten()?;
+                Some((*name, value.to_owned()))
+            };
+            let mut hidden: Vec<_> = KEPT.iter().filter_map(kept).collect();
+            hidden.push(("decision", "yes".to_owned()));
             let origin = target.and_then(|uri| url::Url::parse(uri).ok());
             let origin = origin.map(|url| url.origin().ascii_serialization());
-            return Ok(self.screens.confirm_sign_out(headers, &fields, origin));
+            return Ok(self.screens.confirm_sign_out(headers, hidden, origin.as_deref()));
         }
         self.end(&session).await?;
         Ok(self.gone(headers, target, state))

@@ -10,7 +10,7 @@ mod sender;
 mod settings;
 mod store;
 
-pub(crate) use domain::{Kind, Link, Mail, Purpose};
+pub(crate) use domain::{Kind, Mail, Purpose};
 pub(crate) use post::Post;
 pub(crate) use sender::{Lifetimes, MailWaker, Sender};
 pub use settings::MailSettings;

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use lettre::message::header::ContentType;
 use lettre::message::Mailbox;
+use lettre::message::header::ContentType;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
@@ -90,7 +90,8 @@ impl Post {
             .timeout(Some(TIMEOUT))
             .hello_name(ClientId::Domain(self.hello.clone()));
         // Read for each mail, so that a rotated password needs no restart.
-        if let (Some(user), Some(password)) = (&self.settings.smtp_username_file, &self.settings.smtp_password_file)
+        if let (Some(user), Some(password)) =
+            (&self.settings.smtp_username_file, &self.settings.smtp_password_file)
         {
             let credentials = Credentials::new(user.read()?.to_string(), password.read()?.to_string());
             builder = builder.credentials(credentials);

@@ -7,6 +7,4 @@ mod store;
 
 pub(crate) use domain::Session;
 pub(crate) use service::Sessions;
-pub(crate) use store::{
-    PostgresSessions, SessionStore, SqlServerSessions, end_all_in, end_all_on_sqlserver,
-};
+pub(crate) use store::{PostgresSessions, SessionStore, SqlServerSessions, end_all_in, end_all_on_sqlserver};

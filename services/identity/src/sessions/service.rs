@@ -35,11 +35,6 @@ impl Sessions {
         Self { store, accounts, jar, lifetime }
     }
 
-    /// How cookies are read and written.
-    pub(crate) fn jar(&self) -> Jar {
-        self.jar
-    }
-
     /// Whose browser sent this: a session that has neither ended nor expired, of an account that is neither
     /// locked nor deleted.
     pub(crate) async fn current(

@@ -72,7 +72,9 @@ impl Throttle {
         now: OffsetDateTime,
     ) -> Result<Result<Counted, Verdict>, StoreError> {
         let known = match (account, device) {
-            (Some(account), Some(device)) if self.store.is_known(&device, account, now).await? => Some(device),
+            (Some(account), Some(device)) if self.store.is_known(&device, account, now).await? => {
+                Some(device)
+            }
             _ => None,
         };
         // The address first: what it is refused for does not count against the account.
@@ -82,7 +84,8 @@ impl Throttle {
         {
             return Ok(Err(wait(until, now)));
         }
-        let own = known.map_or_else(|| key("account", email_key), |device| key("device", &hex::encode(device)));
+        let own =
+            known.map_or_else(|| key("account", email_key), |device| key("device", &hex::encode(device)));
         if let Some(until) = self.store.count(&own, &self.account, now).await? {
             return Ok(Err(wait(until, now)));
         }

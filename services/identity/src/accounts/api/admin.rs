@@ -186,7 +186,9 @@ pub(super) async fn end_sessions(
 }
 
 fn answer(account: &Account) -> Response {
-    let headers =
-        [(header::ETAG, entity_tag(account.version)), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+    let headers = [
+        (header::ETAG, entity_tag(account.version)),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
     (headers, Json(UserDocument::from(account))).into_response()
 }

@@ -9,8 +9,8 @@ use uuid::Uuid;
 use super::State;
 use super::access::{Own, session, signed_in_recently};
 use super::documents::{
-    AccountDocument, EmailChange, NewAccountDocument, PasswordChange, ProfileChange, SessionDocument, SessionList,
-    SignedUpDocument,
+    AccountDocument, EmailChange, NewAccountDocument, PasswordChange, ProfileChange, SessionDocument,
+    SessionList, SignedUpDocument,
 };
 use super::problems::field;
 use crate::accounts::domain::{self, Account, Email};
@@ -43,7 +43,12 @@ pub(super) async fn sign_up(
         password: Password::chosen(&new.password, Some(&email)).map_err(field("/password"))?,
         name: domain::name(&new.name).map_err(field("/name"))?,
         city: domain::city(&new.city).map_err(field("/city"))?,
-        language: new.language.as_deref().and_then(Language::parse).or_else(accepted).unwrap_or(Language::Turkish),
+        language: new
+            .language
+            .as_deref()
+            .and_then(Language::parse)
+            .or_else(accepted)
+            .unwrap_or(Language::Turkish),
         address: client_address(&headers),
         email: email.clone(),
     };
@@ -246,8 +251,10 @@ async fn account(state: &State, id: Uuid) -> Result<Account, Problem> {
 }
 
 fn answer(account: &Account) -> Response {
-    let headers =
-        [(header::ETAG, entity_tag(account.version)), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+    let headers = [
+        (header::ETAG, entity_tag(account.version)),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
     (headers, Json(AccountDocument::from(account))).into_response()
 }
 

@@ -70,7 +70,11 @@ impl Hasher {
     }
 
     /// Compares a password with a hash, or with that of an account that does not exist.
-    pub(crate) async fn verify(&self, password: Password, hash: Option<String>) -> Result<Verified, HashError> {
+    pub(crate) async fn verify(
+        &self,
+        password: Password,
+        hash: Option<String>,
+    ) -> Result<Verified, HashError> {
         self.run(move |inner| match hash {
             Some(hash) => inner.verify(&password, &hash),
             None => {

@@ -118,8 +118,15 @@ mod tests {
     #[test]
     fn what_everybody_tries_first_is_refused() {
         for text in [
-            "qwertyuiop", "1234567890", "Password123", "passwordpassword", "sunshine123!", "QwertyUiop",
-            "aaaaaaaaaaaa", "abcabcabcabc", "1q2w3e4r5t6y",
+            "qwertyuiop",
+            "1234567890",
+            "Password123",
+            "passwordpassword",
+            "sunshine123!",
+            "QwertyUiop",
+            "aaaaaaaaaaaa",
+            "abcabcabcabc",
+            "1q2w3e4r5t6y",
         ] {
             assert_eq!(refused(text), Some("error-new-password-common"), "{text}");
         }

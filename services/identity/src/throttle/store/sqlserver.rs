@@ -106,7 +106,8 @@ impl ThrottleStore for SqlServerThrottle {
     }
 
     async fn is_known(&self, device: &Hash, account: Uuid, now: OffsetDateTime) -> Result<bool, StoreError> {
-        let sql = "SELECT 1 FROM known_devices WHERE cookie_hash = @P1 AND account_id = @P2 AND expires_at > @P3";
+        let sql =
+            "SELECT 1 FROM known_devices WHERE cookie_hash = @P1 AND account_id = @P2 AND expires_at > @P3";
         let account = account.as_bytes().as_slice();
         Ok(!self.query(sql, &[&device.as_slice(), &account, &utc(now)]).await?.is_empty())
     }

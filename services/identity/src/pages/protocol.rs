@@ -1,0 +1,95 @@
+//! Pages of the protocol: what they show is decided by whoever calls them.
+
+use askama::Template;
+use axum::response::Response;
+use http::StatusCode;
+
+use super::Visit;
+use super::form::FormView;
+use super::layout::{FormPage, Layout, message, page};
+use crate::accounts::Account;
+
+/// A client that wants to be let into an account.
+pub(crate) struct Consent<'a> {
+    /// What the client calls itself.
+    pub(crate) client: &'a str,
+    /// The scopes that it wants, by their names.
+    pub(crate) scopes: &'a [&'a str],
+    pub(crate) account: &'a Account,
+    /// Where the decision is sent: the field `decision` is `allow` or `deny`.
+    pub(crate) action: &'a str,
+    /// What comes along.
+    pub(crate) hidden: Vec<(&'static str, String)>,
+    /// The origin to which the decision leads in the end.
+    pub(crate) leads_to: Option<&'a str>,
+}
+
+#[derive(Template)]
+#[template(path = "consent.html")]
+struct ConsentPage {
+    layout: Layout,
+    title: String,
+    signed_in_as: String,
+    leads_to: String,
+    action: String,
+    hidden: Vec<(&'static str, String)>,
+    scopes: Vec<String>,
+}
+
+/// The page that asks whether a client may.
+pub(crate) fn consent(visit: &Visit, consent: Consent<'_>) -> Response {
+    let with = |key: &str, name: &'static str, value: &str| visit.language.text_with(key, &[(name, value)]);
+    let scopes = consent.scopes.iter().map(|scope| describe(visit, scope)).collect();
+    let view = ConsentPage {
+        layout: Layout::new(visit),
+        title: with("consent-title", "client", consent.client),
+        signed_in_as: with("consent-signed-in-as", "email", &consent.account.email),
+        leads_to: with("consent-leads-to", "client", consent.client),
+        action: consent.action.to_owned(),
+        hidden: consent.hidden,
+        scopes,
+    };
+    page(visit, StatusCode::OK, &view, consent.leads_to)
+}
+
+/// What a scope allows, in words where there are some.
+fn describe(visit: &Visit, scope: &str) -> String {
+    match scope {
+        "openid" | "profile" | "email" | "roles" | "offline_access" | "order.read" | "catalog.learn" => {
+            visit.language.text(&format!("scope-{}", scope.replace('.', "-")))
+        }
+        other => other.to_owned(),
+    }
+}
+
+/// The page for a request that can't be sent back to the client that made it. `detail` is for its makers.
+pub(crate) fn error(visit: &Visit, status: StatusCode, detail: &str) -> Response {
+    let text = format!("{} ({detail})", visit.language.text("error-client-text"));
+    message(visit, status, visit.language.text("error-page-title"), text, None)
+}
+
+/// The page after signing out, with the way on when there is one.
+pub(crate) fn signed_out(visit: &Visit, continue_to: Option<&str>) -> Response {
+    let text = |key: &str| visit.language.text(key);
+    let button = continue_to.map(|to| (to.to_owned(), text("signed-out-back")));
+    message(visit, StatusCode::OK, text("signed-out-title"), text("signed-out-text"), button)
+}
+
+/// The page that asks whether to sign out, for requests that nobody vouches for.
+pub(crate) fn sign_out_confirm(
+    visit: &Visit,
+    action: &str,
+    hidden: Vec<(&'static str, String)>,
+    leads_to: Option<&str>,
+) -> Response {
+    let layout = Layout::new(visit);
+    let mut form = FormView::new(action, layout.text("sign-out-button"), vec![]);
+    form.hidden = hidden;
+    let (title, lead) = (layout.text("sign-out-title"), Some(layout.text("sign-out-lead")));
+    page(
+        visit,
+        StatusCode::OK,
+        &FormPage { layout, title, lead, notice: None, form, links: vec![] },
+        leads_to,
+    )
+}
