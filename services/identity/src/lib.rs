@@ -5,42 +5,56 @@
 //! keyring that does not fit makes the service not ready, never a new key.
 
 mod accounts;
+mod authorize;
 mod capability;
+mod clients;
 mod cookies;
 mod discovery;
+mod grants;
+mod introspection;
 mod keys;
 mod language;
+mod logout;
 mod mail;
+mod oauth;
 mod pages;
+mod protocol;
+mod revocation;
+mod screens;
 mod sessions;
 mod settings;
 mod throttle;
+mod tokens;
 mod upkeep;
+mod userinfo;
 
 use std::sync::Arc;
 
 use axum::Router;
-use platform_auth::AccessTokenScheme;
+use platform_auth::{AccessTokenScheme, Authenticator};
 use platform_messaging::outbox::postgres::PostgresOutbox;
 use platform_messaging::outbox::sqlserver::SqlServerOutbox;
 use platform_messaging::{Relay, RelayWaker};
 use platform_service::sqlserver::{self, Engine, Migration};
-use platform_service::{CommonSettings, Component, Runtime, StartError, amqp, postgres};
+use platform_service::{Command, CommonSettings, Component, Runtime, StartError, amqp, postgres};
 use time::Duration;
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
 
 pub use accounts::FirstAdminFile;
 use accounts::{AccountStore, Accounts, Hasher, PostgresAccounts, Rules, SignIn, SqlServerAccounts};
+pub use clients::ClientsPath;
 use cookies::Jar;
+use grants::{GrantStore, PostgresGrants, SqlServerGrants};
 pub use keys::KeyringFile;
-use keys::{Keeper, KeyStore, PostgresKeys, SqlServerKeys};
+use keys::{KeyStore, Occasion, PostgresKeys, SqlServerKeys};
 pub use mail::MailSettings;
 use mail::{Lifetimes, MailStore, Post, PostgresMails, Sender, SqlServerMails};
 use pages::Pages;
 use sessions::{PostgresSessions, SessionStore, Sessions, SqlServerSessions};
 pub use settings::Settings;
 use throttle::{PostgresThrottle, SqlServerThrottle, Throttle, ThrottleStore};
+pub use tokens::TokenSettings;
 
 /// Where the gateway publishes this service, unchanged: the issuer is the public address and this.
 const PUBLIC_PREFIX: &str = "/identity";
@@ -54,6 +68,17 @@ const SQLSERVER_MIGRATIONS: &[Migration] = &[
     Migration { version: 4, sql: include_str!("../migrations/sqlserver/0004_grants.sql") },
 ];
 
+const ROTATE_KEYS: Command = Command {
+    name: "rotate-keys",
+    about: "Make the next signing key now; it signs a day later, and the old one is trusted until its last token \
+            has expired",
+};
+const REPLACE_KEYS: Command = Command {
+    name: "replace-keys",
+    about: "Replace all signing keys, when somebody else may know them: the new one signs in 90 seconds, and what \
+            the others signed is refused from then on",
+};
+
 #[derive(utoipa::OpenApi)]
 #[openapi(
     info(title = "Identity", description = "The OpenID Connect provider of the course platform."),
@@ -61,6 +86,7 @@ const SQLSERVER_MIGRATIONS: &[Migration] = &[
     modifiers(&AccessTokenScheme),
     tags(
         (name = "discovery", description = "What the provider offers, and the keys that its tokens are checked with"),
+        (name = "protocol", description = "OAuth 2.0 and OpenID Connect"),
         (name = "account", description = "One's own account"),
         (name = "users", description = "Everybody's accounts, for administrators"),
     )
@@ -73,6 +99,7 @@ pub struct Identity;
 impl Component for Identity {
     const NAME: &'static str = "identity";
     const ABOUT: &'static str = "The OpenID Connect provider";
+    const COMMANDS: &'static [Command] = &[ROTATE_KEYS, REPLACE_KEYS];
     type Settings = Settings;
 
     fn common(settings: &Settings) -> &CommonSettings {
@@ -81,8 +108,7 @@ impl Component for Identity {
 
     fn openapi() -> OpenApi {
         let mut document = Document::openapi();
-        document.merge(discovery::routes().into_openapi());
-        document.merge(keys::routes().into_openapi());
+        protocol::describe(&mut document);
         document.merge(accounts::routes().into_openapi());
         document
     }
@@ -100,23 +126,32 @@ impl Component for Identity {
         }
     }
 
+    async fn command(name: &'static str, settings: Settings) -> Result<(), StartError> {
+        let occasion = if name == REPLACE_KEYS.name { Occasion::Emergency } else { Occasion::Command };
+        let store: Arc<dyn KeyStore> = match settings.engine.database_engine {
+            Engine::Postgres => Arc::new(PostgresKeys::new(postgres::pool(&settings.database, Self::NAME)?)),
+            Engine::Sqlserver => {
+                Arc::new(SqlServerKeys::new(sqlserver::pool(&settings.database, Self::NAME)?))
+            }
+        };
+        protocol::rotate(&settings, store, occasion).await
+    }
+
     async fn start(settings: Settings, runtime: &mut Runtime) -> Result<Router, StartError> {
         let stores = Stores::open(&settings, runtime)?;
-        let keeper = Keeper::new(Arc::clone(&stores.keys), settings.keyring_file.clone());
-        runtime.depends_on(keeper.dependency());
-        let keys = keys::State::new(&keeper);
-        runtime.spawn(|stop| keeper.run(stop));
-        let issuer = settings.common.server.public(PUBLIC_PREFIX, "");
-        let discovery = discovery::State::new(&issuer);
+        let clients = protocol::clients(&settings, runtime);
+        let (keys, grants) = (Arc::clone(&stores.keys), Arc::clone(&stores.grants));
+        let accounts = Arc::clone(&stores.accounts);
         let people = People::new(&settings, stores, runtime)?;
+        let parts = protocol::Parts { keys, grants, accounts, people: &people };
+        let (protocol, trusted) = protocol::start(&settings, clients.clone(), parts, runtime);
         let public = |path: &str| settings.common.server.public(PUBLIC_PREFIX, path);
         let own = accounts::State::new(people.accounts.clone(), people.sessions.clone(), public);
-        let forms = pages::State::new(&people);
-        let routes = Router::from(discovery::routes().with_state(discovery));
-        Ok(routes
-            .merge(Router::from(keys::routes().with_state(keys)))
-            .merge(Router::from(accounts::routes().with_state(own)))
-            .merge(pages::routes(forms)))
+        let forms = pages::State::new(&people).with_redirect_origin(move |path| clients.redirect_origin(path));
+        // What comes here has not been exchanged: the gateway passes these paths as they are.
+        let authenticator = Authenticator::new(settings.common.issuer(), "gateway", trusted);
+        let api = authenticator.protect(Router::from(accounts::routes().with_state(own)));
+        Ok(protocol.merge(api).merge(pages::routes(forms)))
     }
 }
 
@@ -176,6 +211,7 @@ impl People {
 /// Everything that is kept, on the engine that was chosen.
 struct Stores {
     keys: Arc<dyn KeyStore>,
+    grants: Arc<dyn GrantStore>,
     accounts: Arc<dyn AccountStore>,
     sessions: Arc<dyn SessionStore>,
     mails: Arc<dyn MailStore>,
@@ -196,6 +232,7 @@ impl Stores {
                 runtime.spawn(|stop| relay.run(stop));
                 Ok(Self {
                     keys: Arc::new(PostgresKeys::new(pool.clone())),
+                    grants: Arc::new(PostgresGrants::new(pool.clone())),
                     accounts: Arc::new(PostgresAccounts::new(pool.clone())),
                     sessions: Arc::new(PostgresSessions::new(pool.clone())),
                     mails: Arc::new(PostgresMails::new(pool.clone())),
@@ -213,6 +250,7 @@ impl Stores {
                 runtime.spawn(|stop| relay.run(stop));
                 Ok(Self {
                     keys: Arc::new(SqlServerKeys::new(pool.clone())),
+                    grants: Arc::new(SqlServerGrants::new(pool.clone())),
                     accounts: Arc::new(SqlServerAccounts::new(pool.clone())),
                     sessions: Arc::new(SqlServerSessions::new(pool.clone())),
                     mails: Arc::new(SqlServerMails::new(pool.clone())),

@@ -6,8 +6,10 @@ use platform_service::postgres::DatabaseSettings;
 use platform_service::sqlserver::EngineSettings;
 
 use crate::accounts::FirstAdminFile;
+use crate::clients::ClientsPath;
 use crate::keys::KeyringFile;
 use crate::mail::MailSettings;
+use crate::tokens::TokenSettings;
 
 /// Settings of the identity service.
 #[derive(Clone, Debug, clap::Args)]
@@ -26,6 +28,12 @@ pub struct Settings {
     /// The current one encrypts; every one decrypts. Without the right one the service is not ready.
     #[arg(long, env)]
     pub keyring_file: KeyringFile,
+    /// File with the clients and scopes, as JSON; read again when it changes. Without it there are no clients.
+    #[arg(long, env)]
+    pub clients_file: Option<ClientsPath>,
+    /// How long everything lives that clients are given.
+    #[command(flatten)]
+    pub tokens: TokenSettings,
     /// The broker, for events of accounts.
     #[command(flatten)]
     pub amqp: AmqpSettings,

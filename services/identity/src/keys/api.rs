@@ -8,18 +8,18 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::domain::Jwks;
-use super::keeper::{Keeper, PublishedKeys};
+use super::signer::Keys;
 
 /// Verifiers may keep the set this long, so that a removed key is refused soon.
 const CACHE: &str = "public, max-age=60";
 
 /// What the handlers share.
 #[derive(Clone)]
-pub(crate) struct State(PublishedKeys);
+pub(crate) struct State(Keys);
 
 impl State {
-    pub(crate) fn new(keeper: &Keeper) -> Self {
-        Self(keeper.published())
+    pub(crate) fn new(keys: Keys) -> Self {
+        Self(keys)
     }
 }
 
@@ -37,7 +37,7 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
 )]
 async fn jwks(extract::State(State(keys)): extract::State<State>) -> Result<Response, Problem> {
     let jwks = keys
-        .current()
+        .jwks()
         .ok_or_else(|| problem::UNAVAILABLE.detail("the keys can't be read yet, try again").retry_after(1))?;
     Ok(([(header::CACHE_CONTROL, CACHE)], Json(&*jwks)).into_response())
 }

@@ -53,6 +53,16 @@ pub(crate) struct StoredKey {
 impl StoredKey {
     /// The first key of a provider: published and in use at once, since nobody has cached a set without it.
     pub(crate) fn first(keyring: &Keyring, now: OffsetDateTime) -> Result<Self, KeyError> {
+        Self::make(keyring, 1, now, now)
+    }
+
+    /// A new key of this generation, in the JWKS from `now` on, that signs from `not_before` on.
+    pub(crate) fn make(
+        keyring: &Keyring,
+        generation: i64,
+        now: OffsetDateTime,
+        not_before: OffsetDateTime,
+    ) -> Result<Self, KeyError> {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(|_| KeyError::Failed)?;
         let public_key = pair.public_key().as_ref().to_vec();
         let kid = coordinates(&public_key).map(|(x, y)| thumbprint(&x, &y)).ok_or(KeyError::Failed)?;
@@ -62,12 +72,12 @@ impl StoredKey {
             .map_err(|cause| KeyError::Sealed { kid: kid.clone(), cause })?;
         Ok(Self {
             kid,
-            generation: 1,
+            generation,
             public_key,
             private_key,
             created_at: now,
             published_at: now,
-            not_before: now,
+            not_before,
             retired_at: None,
         })
     }

@@ -30,7 +30,6 @@ use crate::cookies::Jar;
 use crate::sessions::Sessions;
 use crate::throttle::Throttle;
 pub(crate) use form::Form;
-#[allow(unused_imports, reason = "for the protocol")]
 pub(crate) use protocol::{Consent, consent, error, sign_out_confirm, signed_out};
 pub(crate) use visit::Visit;
 
@@ -85,7 +84,6 @@ impl State {
     }
 
     /// With the origins of registered clients, which a form may lead to after its redirects.
-    #[allow(dead_code, reason = "for the feature `clients`")]
     pub(crate) fn with_redirect_origin(
         mut self,
         redirect_origin: impl Fn(&str) -> Option<String> + Send + Sync + 'static,

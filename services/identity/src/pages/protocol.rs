@@ -10,7 +10,6 @@ use super::layout::{FormPage, Layout, message, page};
 use crate::accounts::Account;
 
 /// A client that wants to be let into an account.
-#[allow(dead_code, reason = "for the feature `grants`")]
 pub(crate) struct Consent<'a> {
     /// What the client calls itself.
     pub(crate) client: &'a str,
@@ -38,7 +37,6 @@ struct ConsentPage {
 }
 
 /// The page that asks whether a client may.
-#[allow(dead_code, reason = "for the feature `grants`")]
 pub(crate) fn consent(visit: &Visit, consent: Consent<'_>) -> Response {
     let with = |key: &str, name: &'static str, value: &str| visit.language.text_with(key, &[(name, value)]);
     let scopes = consent.scopes.iter().map(|scope| describe(visit, scope)).collect();
@@ -65,7 +63,6 @@ fn describe(visit: &Visit, scope: &str) -> String {
 }
 
 /// The page for a request that can't be sent back to the client that made it. `detail` is for its makers.
-#[allow(dead_code, reason = "for the feature `grants`")]
 pub(crate) fn error(visit: &Visit, status: StatusCode, detail: &str) -> Response {
     let text = format!("{} ({detail})", visit.language.text("error-client-text"));
     message(visit, status, visit.language.text("error-page-title"), text, None)
@@ -79,7 +76,6 @@ pub(crate) fn signed_out(visit: &Visit, continue_to: Option<&str>) -> Response {
 }
 
 /// The page that asks whether to sign out, for requests that nobody vouches for.
-#[allow(dead_code, reason = "for the feature `grants`")]
 pub(crate) fn sign_out_confirm(
     visit: &Visit,
     action: &str,

@@ -17,12 +17,23 @@ use crate::CommonSettings;
 /// Why a component can't start, migrate or seed. Printed once, by [`crate::main`].
 pub type StartError = anyhow::Error;
 
+/// Something that a component's binary does besides what every component's does.
+#[derive(Debug, Clone, Copy)]
+pub struct Command {
+    /// What is typed.
+    pub name: &'static str,
+    /// What it does, for `--help`.
+    pub about: &'static str,
+}
+
 /// One component of the platform, as its binary sees it.
 pub trait Component: 'static {
     /// The component's name: its crate, its binary and the suffix of its objects in the cluster.
     const NAME: &'static str;
     /// One sentence for `--help`.
     const ABOUT: &'static str;
+    /// What its binary does besides serving, migrating and seeding; see [`Component::command`].
+    const COMMANDS: &'static [Command] = &[];
     /// Everything it can be told. Each field is documented and read from the environment.
     type Settings: clap::Args + Clone + Send + 'static;
 
@@ -54,6 +65,17 @@ pub trait Component: 'static {
         async move {
             drop(settings);
             Ok(())
+        }
+    }
+
+    /// Runs one of [`Component::COMMANDS`].
+    fn command(
+        name: &'static str,
+        settings: Self::Settings,
+    ) -> impl Future<Output = Result<(), StartError>> {
+        async move {
+            drop(settings);
+            anyhow::bail!("{name} is not there")
         }
     }
 

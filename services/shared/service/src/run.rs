@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
-use clap::{CommandFactory, FromArgMatches};
+use clap::builder::{PossibleValue, PossibleValuesParser};
+use clap::{CommandFactory, FromArgMatches, ValueEnum};
 use platform_auth::{AuthSettings, Authenticator, KeyFetcher, Keys};
 use platform_http::server::{admin_router, bind, serve, with_layers};
 use platform_telemetry::MetricsHandle;
@@ -39,10 +40,30 @@ enum Subcommand {
 #[derive(Debug, clap::Args)]
 struct Arguments<S: clap::Args> {
     /// What to do.
-    #[arg(value_enum, default_value = "serve")]
-    command: Subcommand,
+    #[arg(default_value = "serve")]
+    command: String,
     #[command(flatten)]
     settings: S,
+}
+
+/// What a component's binary can be told to do.
+#[derive(Debug, Clone, Copy)]
+enum ToDo {
+    Common(Subcommand),
+    /// One of [`Component::COMMANDS`].
+    Own(&'static str),
+}
+
+impl ToDo {
+    fn parse<C: Component>(command: &str) -> Option<Self> {
+        let own = C::COMMANDS.iter().find(|own| own.name == command).map(|own| Self::Own(own.name));
+        own.or_else(|| <Subcommand as ValueEnum>::from_str(command, false).ok().map(Self::Common))
+    }
+
+    fn possible<C: Component>() -> Vec<PossibleValue> {
+        let common = Subcommand::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+        common.chain(C::COMMANDS.iter().map(|own| PossibleValue::new(own.name).help(own.about))).collect()
+    }
 }
 
 /// The whole life of a component's process. Exit codes: 0 after a drain, 1 when it failed, 2 when its
@@ -91,10 +112,14 @@ fn print_openapi<C: Component>() -> ExitCode {
 }
 
 async fn perform<C: Component>(
-    command: Subcommand,
+    command: ToDo,
     settings: C::Settings,
     metrics: MetricsHandle,
 ) -> Result<(), StartError> {
+    let command = match command {
+        ToDo::Common(command) => command,
+        ToDo::Own(name) => return C::command(name, settings).await.context(name),
+    };
     match command {
         Subcommand::Migrate => C::migrate(settings).await.context("migration failed"),
         Subcommand::Seed => C::seed(settings).await.context("storing demo data failed"),
@@ -207,14 +232,16 @@ fn openapi_route<C: Component>() -> Router {
 }
 
 struct Program<C: Component> {
-    command: Subcommand,
+    command: ToDo,
     settings: C::Settings,
 }
 
 impl<C: Component> CommandFactory for Program<C> {
     fn command() -> clap::Command {
         let command = clap::Command::new(C::NAME).about(C::ABOUT).version(env!("CARGO_PKG_VERSION"));
+        let possible = PossibleValuesParser::new(ToDo::possible::<C>());
         <Arguments<C::Settings> as clap::Args>::augment_args(command)
+            .mut_arg("command", |command| command.value_parser(possible))
     }
 
     fn command_for_update() -> clap::Command {
@@ -225,6 +252,8 @@ impl<C: Component> CommandFactory for Program<C> {
 impl<C: Component> FromArgMatches for Program<C> {
     fn from_arg_matches(matches: &clap::ArgMatches) -> Result<Self, clap::Error> {
         let Arguments { command, settings } = Arguments::from_arg_matches(matches)?;
+        // One of the possible values.
+        let command = ToDo::parse::<C>(&command).unwrap_or(ToDo::Common(Subcommand::Openapi));
         Ok(Self { command, settings })
     }
 

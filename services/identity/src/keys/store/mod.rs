@@ -4,6 +4,7 @@ mod postgres;
 mod sqlserver;
 
 use async_trait::async_trait;
+use time::OffsetDateTime;
 
 use super::domain::StoredKey;
 
@@ -30,4 +31,7 @@ pub(crate) trait KeyStore: Send + Sync {
     /// Stores a key unless there is one of its generation; whoever comes second keeps nothing. Answers
     /// whether it was stored.
     async fn insert(&self, key: &StoredKey) -> Result<bool, StoreError>;
+
+    /// Sets the end of a key, unless it has an earlier one.
+    async fn retire(&self, generation: i64, at: OffsetDateTime) -> Result<(), StoreError>;
 }

@@ -50,6 +50,18 @@ impl KeyStore for PostgresKeys {
         .await?;
         Ok(inserted.rows_affected() == 1)
     }
+
+    async fn retire(&self, generation: i64, at: OffsetDateTime) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE signing_keys SET retired_at = greatest($2, created_at)
+             WHERE generation = $1 AND (retired_at IS NULL OR retired_at > $2)",
+        )
+        .bind(generation)
+        .bind(at)
+        .execute(&self.0)
+        .await?;
+        Ok(())
+    }
 }
 
 #[derive(FromRow)]

@@ -60,6 +60,15 @@ impl KeyStore for SqlServerKeys {
             Err(error) => Err(error.into()),
         }
     }
+
+    async fn retire(&self, generation: i64, at: OffsetDateTime) -> Result<(), StoreError> {
+        let mut connection = self.0.get().await.map_err(SqlServerError::from)?;
+        let sql = "UPDATE signing_keys
+                   SET retired_at = CASE WHEN created_at > @P2 THEN created_at ELSE @P2 END
+                   WHERE generation = @P1 AND (retired_at IS NULL OR retired_at > @P2)";
+        connection.execute(sql, &[&generation, &utc(at)]).await?;
+        Ok(())
+    }
 }
 
 const UNREADABLE: StoreError = StoreError::Corrupt("a column has another type or is empty");

@@ -2,6 +2,11 @@
 //! where SQLSERVER_URL names one.
 #![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
+mod flows;
+mod refusals;
+mod revoked;
+mod support;
+
 use std::time::Duration;
 
 use identity::Identity;
@@ -9,6 +14,10 @@ use platform_service::{TestComponent, spawn_for_test};
 use platform_testkit::{Api, Binary, Engine, EngineDatabase, engine_tests, eventually, life, secret_file};
 use serde_json::Value;
 use tempfile::NamedTempFile;
+
+use flows::{a_code_becomes_tokens_that_say_who_signed_in, a_refresh_token_gives_the_next_one_and_the_lost_answer_again, two_refreshes_at_the_same_moment_get_the_same_successor, a_client_authenticates_in_each_of_its_ways, a_service_gets_tokens_for_one_audience, a_token_is_exchanged_for_less_and_never_for_more, a_password_gives_tokens_where_it_may, prompt_max_age_and_hint_decide_whether_somebody_signs_in_again, a_client_of_others_is_agreed_to_once, a_native_app_may_listen_on_any_port, signing_out_ends_what_the_session_gave};
+use refusals::{every_parameter_of_authorize_is_refused_in_the_right_place, every_parameter_of_token_is_refused_with_an_oauth_error, wrong_verbs_and_types_are_refused, userinfo_refuses_as_rfc_6750_says};
+use revoked::{a_code_works_once_and_its_replay_ends_what_it_gave, a_refresh_token_that_comes_again_ends_its_family, what_one_client_has_is_worth_nothing_to_another, revoking_ends_a_token_or_everything, a_removed_client_loses_everything, a_locked_account_loses_everything, what_is_over_is_swept};
 
 const KEYRING: &str = r#"{"current":"2026","keys":{"2026":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"}}"#;
 /// Another key under the same id.
@@ -22,6 +31,29 @@ engine_tests! {
     a_keyring_that_does_not_fit_makes_it_not_ready_and_never_a_new_key,
     migrations_may_run_twice_and_at_the_same_time,
     discovery_names_what_is_served_and_nothing_else,
+    replicas_agree_on_a_key_that_was_made_by_command,
+    a_code_becomes_tokens_that_say_who_signed_in,
+    a_refresh_token_gives_the_next_one_and_the_lost_answer_again,
+    two_refreshes_at_the_same_moment_get_the_same_successor,
+    a_client_authenticates_in_each_of_its_ways,
+    a_service_gets_tokens_for_one_audience,
+    a_token_is_exchanged_for_less_and_never_for_more,
+    a_password_gives_tokens_where_it_may,
+    prompt_max_age_and_hint_decide_whether_somebody_signs_in_again,
+    a_client_of_others_is_agreed_to_once,
+    a_native_app_may_listen_on_any_port,
+    signing_out_ends_what_the_session_gave,
+    every_parameter_of_authorize_is_refused_in_the_right_place,
+    every_parameter_of_token_is_refused_with_an_oauth_error,
+    wrong_verbs_and_types_are_refused,
+    userinfo_refuses_as_rfc_6750_says,
+    a_code_works_once_and_its_replay_ends_what_it_gave,
+    a_refresh_token_that_comes_again_ends_its_family,
+    what_one_client_has_is_worth_nothing_to_another,
+    revoking_ends_a_token_or_everything,
+    a_removed_client_loses_everything,
+    a_locked_account_loses_everything,
+    what_is_over_is_swept,
 }
 
 struct Store {
@@ -29,12 +61,20 @@ struct Store {
     engine: Engine,
     url: NamedTempFile,
     keyring: NamedTempFile,
+    /// No broker is there: events wait.
+    broker: NamedTempFile,
 }
 
 impl Store {
     async fn empty(engine: Engine) -> Self {
         let database = engine.database().await;
-        Self { engine, url: secret_file(&database.url()), keyring: secret_file(KEYRING), _database: database }
+        Self {
+            engine,
+            url: secret_file(&database.url()),
+            keyring: secret_file(KEYRING),
+            broker: secret_file("amqp://nobody:nothing@127.0.0.1:1/none"),
+            _database: database,
+        }
     }
 
     async fn migrated(engine: Engine) -> Self {
@@ -43,11 +83,13 @@ impl Store {
         store
     }
 
-    fn settings(&self) -> [(&str, &str); 3] {
+    fn settings(&self) -> [(&str, &str); 5] {
         [
             ("DATABASE_ENGINE", self.engine.setting()),
             ("DATABASE_URL_FILE", self.url.path().to_str().unwrap()),
             ("KEYRING_FILE", self.keyring.path().to_str().unwrap()),
+            ("AMQP_URL_FILE", self.broker.path().to_str().unwrap()),
+            ("ARGON2_MEMORY_KIB", "8"),
         ]
     }
 
@@ -141,11 +183,27 @@ async fn discovery_names_what_is_served_and_nothing_else(engine: Engine) {
     assert_eq!(openid["issuer"], "http://localhost:8080/identity");
     assert_eq!(openid["jwks_uri"], "http://localhost:8080/identity/jwks");
     for (member, value) in openid.as_object().unwrap() {
-        // Whatever is named is there.
+        // Whatever is named is there: it may refuse, but it is not nothing.
         if member.ends_with("_endpoint") || member == "jwks_uri" {
             let path = value.as_str().unwrap().strip_prefix("http://localhost:8080").unwrap();
-            api.get(path).await.assert_status(200);
+            let answer = api.get(path).await;
+            assert!(answer.status != 404 && !answer.status.is_server_error(), "{member}: {}", answer.text());
         }
     }
+    assert!(openid["grant_types_supported"].as_array().unwrap().iter().all(|grant| grant != "password"));
+    assert_eq!(openid["request_uri_parameter_supported"], false);
     api.get("/identity/nothing").await.problem(404, "not-found");
+}
+
+async fn replicas_agree_on_a_key_that_was_made_by_command(engine: Engine) {
+    let store = Store::migrated(engine).await;
+    let (one, two) = tokio::join!(store.replica(), store.replica());
+    ready(&one).await;
+    ready(&two).await;
+    let before = keys(&one).await;
+    store.binary().succeeds(&["rotate-keys"]).await;
+    store.binary().succeeds(&["rotate-keys"]).await;
+    let agreed = || async { keys(&one).await["keys"].as_array().unwrap().len() == 2 && keys(&one).await == keys(&two).await };
+    eventually(Duration::from_secs(60), agreed).await;
+    assert_eq!(keys(&one).await["keys"][0], before["keys"][0], "the one in use stays");
 }

@@ -1,0 +1,340 @@
+//! The authorization endpoint and the answer of the consent page.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use bytes::Bytes;
+use http::{HeaderMap, Method};
+use time::OffsetDateTime;
+use url::form_urlencoded;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use super::decision::{needs_consent, needs_sign_in};
+use super::request::{AuthorizationRequest, PATH, Refusal, SIGNED_IN_AFTER, read};
+use super::response::{see_other, to_client};
+use crate::accounts::Account;
+use crate::clients::Clients;
+use crate::grants::{Code, GrantStore, Rules, StoreError};
+use crate::oauth::{Parameters, Scopes, Secret, form};
+use crate::pages::Form;
+use crate::screens::{Consent, Fault, Screens};
+use crate::sessions::{Session, Sessions};
+use crate::tokens::Tokens;
+
+/// Longest request in bytes.
+const LONGEST_REQUEST: usize = 16 * 1024;
+/// Longest address in bytes that the sign-in page returns to.
+const LONGEST_RETURN: usize = 4096;
+/// Where somebody signs in.
+const SIGN_IN: &str = "/identity/sign-in";
+/// What the consent page sends back of the request.
+const KEPT: [&str; 10] = [
+    "client_id",
+    "redirect_uri",
+    "response_type",
+    "response_mode",
+    "scope",
+    "state",
+    "nonce",
+    "code_challenge",
+    "code_challenge_method",
+    "prompt",
+];
+
+/// What the endpoint works with. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Authorize {
+    pub(crate) clients: Clients,
+    pub(crate) sessions: Sessions,
+    pub(crate) store: Arc<dyn GrantStore>,
+    pub(crate) tokens: Tokens,
+    pub(crate) rules: Rules,
+    pub(crate) screens: Screens,
+}
+
+pub(crate) fn routes() -> OpenApiRouter<Authorize> {
+    OpenApiRouter::new().routes(routes!(authorize, authorize_by_form)).routes(routes!(decide))
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        tracing::warn!(error = %platform_http::problem::Chain(&error), "can't authorize now");
+        Self::Page(Fault::Unavailable)
+    }
+}
+
+/// A client asks for a code, by the browser of whoever signs in.
+#[utoipa::path(
+    get, path = "/identity/authorize", operation_id = "authorize", tag = "protocol",
+    params(
+        ("client_id" = String, Query, description = "The client"),
+        ("redirect_uri" = String, Query, description = "Where the response goes: exactly as registered"),
+        ("response_type" = String, Query, description = "`code`"),
+        ("scope" = String, Query, description = "What it wants, separated by spaces"),
+        ("code_challenge" = String, Query, description = "base64url of the verifier's SHA-256 (RFC 7636)"),
+        ("code_challenge_method" = String, Query, description = "`S256`"),
+        ("state" = Option<String>, Query, description = "Comes back as it is"),
+        ("nonce" = Option<String>, Query, description = "Stands in the ID token"),
+        ("prompt" = Option<String>, Query, description = "`none`, `login`, `consent`, `select_account`"),
+        ("max_age" = Option<i64>, Query, description = "Seconds since the password was given"),
+        ("id_token_hint" = Option<String>, Query, description = "An ID token of whom the client expects"),
+        ("login_hint" = Option<String>, Query, description = "An e-mail address for the sign-in page"),
+    ),
+    responses(
+        (status = 303, description = "To the client, with a code or an error, or to the sign-in page"),
+        (status = 200, description = "A page that asks for consent"),
+        (status = 400, description = "A page: the client or its address is not known"),
+    ),
+)]
+async fn authorize(State(state): State<Authorize>, request: Request) -> Response {
+    let (parts, _) = request.into_parts();
+    let query = parts.uri.query().unwrap_or_default().as_bytes();
+    state.answer(&parts.headers, query).await
+}
+
+/// The same with the parameters in the body.
+#[utoipa::path(
+    post, path = "/identity/authorize", operation_id = "authorize_by_form", tag = "protocol",
+    request_body(content = String, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 303, description = "To the client, with a code or an error, or to the sign-in page"),
+        (status = 200, description = "A page that asks for consent"),
+        (status = 400, description = "A page: the client or its address is not known"),
+    ),
+)]
+async fn authorize_by_form(State(state): State<Authorize>, request: Request) -> Response {
+    match body(request).await {
+        Ok((headers, body)) => state.answer(&headers, &body).await,
+        Err(headers) => state.screens.error(&headers, Fault::Malformed),
+    }
+}
+
+/// The consent page's form.
+#[utoipa::path(
+    post, path = "/identity/consent", operation_id = "consent", tag = "protocol",
+    request_body(content = String, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 303, description = "To the client"),
+        (status = 400, description = "A page: the form is not one of ours"),
+    ),
+)]
+async fn decide(State(state): State<Authorize>, request: Request) -> Response {
+    match body(request).await {
+        Ok((headers, body)) => match state.screens.form(&headers, &body) {
+            Ok(form) => {
+                let outcome = state.decided(&headers, &body, &form).await;
+                outcome.unwrap_or_else(|refusal| state.refused(&headers, refusal))
+            }
+            Err(page) => page,
+        },
+        Err(headers) => state.screens.error(&headers, Fault::Malformed),
+    }
+}
+
+/// A form; without one, the headers for a page in the right language.
+async fn body(request: Request) -> Result<(HeaderMap, Bytes), HeaderMap> {
+    debug_assert_eq!(request.method(), Method::POST);
+    let headers = request.headers().clone();
+    form(request).await.map_err(|_| headers)
+}
+
+impl Authorize {
+    async fn answer(&self, headers: &HeaderMap, raw: &[u8]) -> Response {
+        let outcome = self.request(headers, raw).await;
+        outcome.unwrap_or_else(|refusal| self.refused(headers, refusal))
+    }
+
+    fn refused(&self, headers: &HeaderMap, refusal: Refusal) -> Response {
+        match refusal {
+            Refusal::Page(fault) => self.screens.error(headers, fault),
+            Refusal::Client { recipient, code, description } => {
+                let parameters = [("error", code), ("error_description", description)];
+                to_client(&recipient, &self.tokens.issuer, &parameters)
+            }
+        }
+    }
+
+    async fn request(&self, headers: &HeaderMap, raw: &[u8]) -> Result<Response, Refusal> {
+        let parameters = parameters(raw)?;
+        let request = read(&self.clients.registry(), &parameters)?;
+        let now = platform_service::now();
+        let signed_in = self.signed_in(headers).await?;
+        let session = signed_in.as_ref().map(|(session, _)| session);
+        let expected = self.expected(&request, now)?;
+        if needs_sign_in(&request, session, expected, now) {
+            if request.prompt.none {
+                return Err(refuse(&request, "login_required", "nobody is signed in, or not as asked for"));
+            }
+            let address = sign_in_address(&parameters, &request, session, now)
+                .ok_or_else(|| refuse(&request, "invalid_request", "the request is too long"))?;
+            return Ok(see_other(&address));
+        }
+        let Some((session, account)) = signed_in else {
+            return Err(refuse(&request, "login_required", "nobody is signed in"));
+        };
+        let client = &request.recipient.client;
+        let given = if client.first_party { None } else { self.store.consent(account.id, &client.id).await? };
+        if needs_consent(&request, given.as_ref()) {
+            if request.prompt.none {
+                return Err(refuse(&request, "consent_required", "the user has not agreed to this"));
+            }
+            return Ok(self.ask(headers, &parameters, &request, &account));
+        }
+        self.code(&request, &session, now).await
+    }
+
+    /// Whoever has just decided; everything is checked again.
+    async fn decided(&self, headers: &HeaderMap, raw: &[u8], form: &Form) -> Result<Response, Refusal> {
+        let encoded = {
+            let all = parameters(raw)?;
+            encode(all.iter().filter(|(name, _)| KEPT.contains(name)))
+        };
+        let parameters = parameters(encoded.as_bytes())?;
+        let request = read(&self.clients.registry(), &parameters)?;
+        let now = platform_service::now();
+        let account_id = form.field("account").and_then(|id| id.parse::<Uuid>().ok());
+        let signed_in = self.signed_in(headers).await?;
+        let Some((session, account)) = signed_in.filter(|(_, account)| account_id == Some(account.id)) else {
+            // Signed out meanwhile, or somebody else is there: from the beginning.
+            return Ok(see_other(&format!("{PATH}?{encoded}")));
+        };
+        match form.field("decision") {
+            Some("allow") => {}
+            Some("deny") => return Err(refuse(&request, "access_denied", "the user did not agree")),
+            _ => return Err(Refusal::Page(Fault::Malformed)),
+        }
+        let client_id = &request.recipient.client.id;
+        let given = self.store.consent(account.id, client_id).await?.unwrap_or_default();
+        let scopes: Scopes = given.iter().chain(request.scopes.iter()).collect();
+        // What was agreed to long ago and is no scope any more need not be kept.
+        let registry = self.clients.registry();
+        let scopes = scopes.filtered(|scope| registry.scope(scope).is_some());
+        self.store.give_consent(account.id, client_id, &scopes, now).await?;
+        self.code(&request, &session, now).await
+    }
+
+    async fn signed_in(&self, headers: &HeaderMap) -> Result<Option<(Session, Account)>, Refusal> {
+        self.sessions.current(headers).await.map_err(|error| {
+            tracing::warn!(error = %platform_http::problem::Chain(&error), "can't read a session");
+            Refusal::Page(Fault::Unavailable)
+        })
+    }
+
+    /// Whom the client expects. A hint that can't be read (its key may be long gone) says nothing, but without
+    /// interaction it can't be answered either.
+    fn expected(
+        &self,
+        request: &AuthorizationRequest,
+        now: OffsetDateTime,
+    ) -> Result<Option<Uuid>, Refusal> {
+        let Some(hint) = &request.hint else { return Ok(None) };
+        let claims = self.tokens.hint(hint, now).filter(|it| it.aud == request.recipient.client.id);
+        match claims.and_then(|claims| claims.sub.parse().ok()) {
+            Some(account) => Ok(Some(account)),
+            None if request.prompt.none => Err(refuse(request, "login_required", "the hint can't be read")),
+            None => Ok(None),
+        }
+    }
+
+    fn ask(
+        &self,
+        headers: &HeaderMap,
+        parameters: &Parameters<'_>,
+        request: &AuthorizationRequest,
+        account: &Account,
+    ) -> Response {
+        let recipient = &request.recipient;
+        let asked = |name: &&'static str| {
+            let value = parameters.optional(name).ok().flatten()?;
+            Some((*name, value.to_owned()))
+        };
+        let mut hidden: Vec<_> = KEPT.iter().filter_map(asked).collect();
+        hidden.push(("account", account.id.hyphenated().to_string()));
+        let consent = Consent {
+            client: &recipient.client.title,
+            scopes: request.scopes.iter().collect(),
+            account,
+            hidden,
+            origin: self.clients.registry().redirect_origin(&recipient.client.id, &recipient.redirect_uri),
+            address: format!("{PATH}?{}", encode(parameters.iter())),
+        };
+        self.screens.consent(headers, consent)
+    }
+
+    async fn code(
+        &self,
+        request: &AuthorizationRequest,
+        session: &Session,
+        now: OffsetDateTime,
+    ) -> Result<Response, Refusal> {
+        let secret = Secret::new();
+        let code = Code {
+            client_id: request.recipient.client.id.clone(),
+            account_id: session.account_id,
+            session_id: session.id,
+            redirect_uri: request.recipient.redirect_uri.clone(),
+            scopes: request.scopes.clone(),
+            nonce: request.nonce.clone(),
+            challenge: request.challenge.clone(),
+            auth_time: session.auth_time,
+            issued_at: now,
+            expires_at: now + self.rules.code,
+            used_at: None,
+            family_id: None,
+        };
+        self.store.insert_code(&secret.hash(), &code).await?;
+        let parameters = [("code", secret.encode())];
+        let parameters = parameters.each_ref().map(|(name, value)| (*name, value.as_str()));
+        Ok(to_client(&request.recipient, &self.tokens.issuer, &parameters))
+    }
+}
+
+fn parameters(raw: &[u8]) -> Result<Parameters<'_>, Refusal> {
+    if raw.len() > LONGEST_REQUEST {
+        return Err(Refusal::Page(Fault::Malformed));
+    }
+    Parameters::parse(raw).map_err(|_| Refusal::Page(Fault::Malformed))
+}
+
+fn refuse(request: &AuthorizationRequest, code: &'static str, description: &'static str) -> Refusal {
+    Refusal::Client { recipient: Box::new(request.recipient.clone()), code, description }
+}
+
+fn encode<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
+}
+
+/// The sign-in page, which comes back to this request: without the wish to sign in, which is fulfilled then, but
+/// with the time since which it counts. `None` when the request is too long to come back.
+fn sign_in_address(
+    parameters: &Parameters<'_>,
+    request: &AuthorizationRequest,
+    session: Option<&Session>,
+    now: OffsetDateTime,
+) -> Option<String> {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in parameters.iter().filter(|(name, _)| !matches!(*name, "prompt" | SIGNED_IN_AFTER)) {
+        query.append_pair(name, value);
+    }
+    if request.prompt.consent {
+        query.append_pair("prompt", "consent");
+    }
+    if session.is_some() || request.prompt.sign_in || request.max_age.is_some() {
+        query.append_pair(SIGNED_IN_AFTER, &now.unix_timestamp().to_string());
+    }
+    let continue_to = format!("{PATH}?{}", query.finish());
+    if continue_to.len() > LONGEST_RETURN {
+        return None;
+    }
+    let optional = |name| parameters.optional(name).ok().flatten();
+    let mut address = vec![("continue", continue_to.as_str())];
+    // Core §3.1.2.1: only hints.
+    address.extend(optional("login_hint").filter(|hint| hint.len() <= 254).map(|hint| ("login_hint", hint)));
+    let spoken = optional("ui_locales").unwrap_or_default().split(' ').map(|tag| tag.split('-').next());
+    let language = spoken.flatten().find(|language| matches!(*language, "tr" | "en"));
+    address.extend(language.map(|language| ("lang", language)));
+    Some(format!("{SIGN_IN}?{}", encode(address.into_iter())))
+}

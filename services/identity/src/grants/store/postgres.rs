@@ -1,0 +1,395 @@
+//! Grants in PostgreSQL.
+
+use async_trait::async_trait;
+use sqlx::postgres::PgExecutor;
+use sqlx::{FromRow, PgPool};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{GrantStore, Named, StoreError, TokenState};
+use crate::accounts::Roles;
+use crate::grants::domain::{Code, Family, Holder, Rotation};
+use crate::oauth::{Hash, Scopes};
+
+/// Grants in PostgreSQL.
+pub(crate) struct PostgresGrants(PgPool);
+
+impl PostgresGrants {
+    pub(crate) fn new(pool: PgPool) -> Self {
+        Self(pool)
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(Box::new(error))
+    }
+}
+
+#[async_trait]
+impl GrantStore for PostgresGrants {
+    async fn insert_code(&self, hash: &Hash, code: &Code) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO authorization_codes (code_hash, client_id, account_id, session_id, redirect_uri, scope,
+                                              nonce, code_challenge, auth_time, issued_at, expires_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        )
+        .bind(hash.as_slice())
+        .bind(&code.client_id)
+        .bind(code.account_id)
+        .bind(code.session_id)
+        .bind(&code.redirect_uri)
+        .bind(code.scopes.to_string())
+        .bind(&code.nonce)
+        .bind(&code.challenge)
+        .bind(code.auth_time)
+        .bind(code.issued_at)
+        .bind(code.expires_at)
+        .execute(&self.0)
+        .await?;
+        Ok(())
+    }
+
+    async fn find_code(&self, hash: &Hash) -> Result<Option<Code>, StoreError> {
+        let query = sqlx::query_as("SELECT * FROM authorization_codes WHERE code_hash = $1");
+        let row: Option<CodeRow> = query.bind(hash.as_slice()).fetch_optional(&self.0).await?;
+        Ok(row.map(CodeRow::into_code))
+    }
+
+    async fn redeem(&self, hash: &Hash, family: &Family) -> Result<bool, StoreError> {
+        let mut tx = self.0.begin().await?;
+        let used = sqlx::query(
+            "UPDATE authorization_codes SET used_at = $2, family_id = $3
+             WHERE code_hash = $1 AND used_at IS NULL",
+        )
+        .bind(hash.as_slice())
+        .bind(family.created_at)
+        .bind(family.id)
+        .execute(&mut *tx)
+        .await?;
+        if used.rows_affected() == 0 {
+            return Ok(false);
+        }
+        insert_family(&mut *tx, family).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn insert_family(&self, family: &Family) -> Result<(), StoreError> {
+        insert_family(&self.0, family).await
+    }
+
+    async fn find_family(
+        &self,
+        id: Uuid,
+        now: OffsetDateTime,
+    ) -> Result<Option<(Family, Option<Holder>)>, StoreError> {
+        let row: Option<FamilyRow> = sqlx::query_as(
+            "SELECT f.*, a.instructor, a.admin, a.email_verified_at IS NOT NULL AS email_verified,
+                    s.id IS NOT NULL AS session_active
+             FROM refresh_families f
+             LEFT JOIN accounts a ON a.id = f.account_id AND a.deleted_at IS NULL AND a.locked_at IS NULL
+             LEFT JOIN sessions s ON s.id = f.session_id AND s.ended_at IS NULL AND s.expires_at > $2
+             WHERE f.id = $1",
+        )
+        .bind(id)
+        .bind(now)
+        .fetch_optional(&self.0)
+        .await?;
+        row.map(FamilyRow::into_family).transpose()
+    }
+
+    async fn rotate(&self, family: Uuid, rotation: &Rotation) -> Result<bool, StoreError> {
+        let rotated = sqlx::query(
+            "UPDATE refresh_families
+             SET previous_hash = current_hash, current_hash = $3, salt = $4, rotated_at = $5, idle_until = $6
+             WHERE id = $1 AND current_hash = $2 AND revoked_at IS NULL",
+        )
+        .bind(family)
+        .bind(rotation.from.as_slice())
+        .bind(rotation.to.as_slice())
+        .bind(rotation.salt.as_slice())
+        .bind(rotation.at)
+        .bind(rotation.idle_until)
+        .execute(&self.0)
+        .await?;
+        Ok(rotated.rows_affected() == 1)
+    }
+
+    async fn revoke_family(&self, id: Uuid, now: OffsetDateTime) -> Result<(), StoreError> {
+        sqlx::query("UPDATE refresh_families SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")
+            .bind(id)
+            .bind(now)
+            .execute(&self.0)
+            .await?;
+        Ok(())
+    }
+
+    async fn revoke_families_without_client(
+        &self,
+        clients: &[String],
+        before: OffsetDateTime,
+        now: OffsetDateTime,
+        limit: u32,
+    ) -> Result<u64, StoreError> {
+        let revoked = sqlx::query(
+            "UPDATE refresh_families SET revoked_at = $3 WHERE id IN (
+                 SELECT id FROM refresh_families
+                 WHERE revoked_at IS NULL AND created_at < $2 AND client_id <> ALL ($1)
+                 LIMIT $4 FOR UPDATE SKIP LOCKED)",
+        )
+        .bind(clients)
+        .bind(before)
+        .bind(now)
+        .bind(i64::from(limit))
+        .execute(&self.0)
+        .await?;
+        Ok(revoked.rows_affected())
+    }
+
+    async fn holder(
+        &self,
+        account: Uuid,
+        session: Option<Uuid>,
+        now: OffsetDateTime,
+    ) -> Result<Option<Holder>, StoreError> {
+        let row: Option<HolderRow> = sqlx::query_as(
+            "SELECT instructor, admin, email_verified_at IS NOT NULL AS email_verified,
+                    EXISTS (SELECT FROM sessions WHERE id = $2 AND account_id = $1 AND ended_at IS NULL
+                            AND expires_at > $3) AS session_active
+             FROM accounts WHERE id = $1 AND deleted_at IS NULL AND locked_at IS NULL",
+        )
+        .bind(account)
+        .bind(session)
+        .bind(now)
+        .fetch_optional(&self.0)
+        .await?;
+        Ok(row.map(HolderRow::into_holder))
+    }
+
+    async fn token_state(&self, token: &Named, now: OffsetDateTime) -> Result<TokenState, StoreError> {
+        let row: StateRow = sqlx::query_as(
+            "SELECT EXISTS (SELECT FROM revoked_tokens WHERE jti_hash = $1)
+                    OR ($2::uuid IS NOT NULL AND NOT EXISTS (
+                        SELECT FROM refresh_families WHERE id = $2 AND revoked_at IS NULL))
+                    OR ($4::uuid IS NOT NULL AND NOT EXISTS (
+                        SELECT FROM sessions WHERE id = $4 AND ended_at IS NULL AND expires_at > $5)) AS ended,
+                    a.instructor, a.admin, a.email_verified_at IS NOT NULL AS email_verified
+             FROM (SELECT 1) one
+             LEFT JOIN accounts a ON a.id = $3 AND a.deleted_at IS NULL AND a.locked_at IS NULL",
+        )
+        .bind(token.jti.as_slice())
+        .bind(token.family)
+        .bind(token.account)
+        .bind(token.session)
+        .bind(now)
+        .fetch_one(&self.0)
+        .await?;
+        Ok(row.into_state(token))
+    }
+
+    async fn consent(&self, account: Uuid, client_id: &str) -> Result<Option<Scopes>, StoreError> {
+        let query = sqlx::query_scalar("SELECT scope FROM consents WHERE account_id = $1 AND client_id = $2");
+        let scope: Option<String> = query.bind(account).bind(client_id).fetch_optional(&self.0).await?;
+        Ok(scope.map(|scope| Scopes::stored(&scope)))
+    }
+
+    async fn give_consent(
+        &self,
+        account: Uuid,
+        client_id: &str,
+        scopes: &Scopes,
+        now: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO consents (account_id, client_id, scope, given_at) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (account_id, client_id) DO UPDATE SET scope = $3, given_at = $4",
+        )
+        .bind(account)
+        .bind(client_id)
+        .bind(scopes.to_string())
+        .bind(now)
+        .execute(&self.0)
+        .await?;
+        Ok(())
+    }
+
+    async fn use_assertion(&self, hash: &Hash, expires_at: OffsetDateTime) -> Result<bool, StoreError> {
+        insert_once(&self.0, "used_assertions", hash, expires_at).await
+    }
+
+    async fn revoke_token(&self, jti: &Hash, expires_at: OffsetDateTime) -> Result<(), StoreError> {
+        insert_once(&self.0, "revoked_tokens", jti, expires_at).await.map(drop)
+    }
+
+    async fn sweep(&self, before: OffsetDateTime, limit: u32) -> Result<u64, StoreError> {
+        let mut deleted = 0;
+        for (table, key) in super::super::sweeper::TABLES {
+            let sql = format!(
+                "DELETE FROM {table} WHERE {key} IN (
+                     SELECT {key} FROM {table} WHERE expires_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)"
+            );
+            let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(before).bind(i64::from(limit));
+            deleted += query.execute(&self.0).await?.rows_affected();
+        }
+        Ok(deleted)
+    }
+}
+
+async fn insert_once(
+    pool: &PgPool,
+    table: &'static str,
+    hash: &Hash,
+    expires_at: OffsetDateTime,
+) -> Result<bool, StoreError> {
+    let sql = format!("INSERT INTO {table} (jti_hash, expires_at) VALUES ($1, $2) ON CONFLICT DO NOTHING");
+    let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(hash.as_slice()).bind(expires_at);
+    Ok(query.execute(pool).await?.rows_affected() == 1)
+}
+
+async fn insert_family(executor: impl PgExecutor<'_>, family: &Family) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO refresh_families (id, client_id, account_id, session_id, scope, auth_time, current_hash,
+                                       rotated_at, created_at, idle_until, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+    )
+    .bind(family.id)
+    .bind(&family.client_id)
+    .bind(family.account_id)
+    .bind(family.session_id)
+    .bind(family.scopes.to_string())
+    .bind(family.auth_time)
+    .bind(family.current.as_slice())
+    .bind(family.rotated_at)
+    .bind(family.created_at)
+    .bind(family.idle_until)
+    .bind(family.expires_at)
+    .execute(executor)
+    .await?;
+    Ok(())
+}
+
+#[derive(FromRow)]
+struct CodeRow {
+    client_id: String,
+    account_id: Uuid,
+    session_id: Uuid,
+    redirect_uri: String,
+    scope: String,
+    nonce: Option<String>,
+    code_challenge: String,
+    auth_time: OffsetDateTime,
+    issued_at: OffsetDateTime,
+    expires_at: OffsetDateTime,
+    used_at: Option<OffsetDateTime>,
+    family_id: Option<Uuid>,
+}
+
+impl CodeRow {
+    fn into_code(self) -> Code {
+        Code {
+            client_id: self.client_id,
+            account_id: self.account_id,
+            session_id: self.session_id,
+            redirect_uri: self.redirect_uri,
+            scopes: Scopes::stored(&self.scope),
+            nonce: self.nonce,
+            challenge: self.code_challenge,
+            auth_time: self.auth_time,
+            issued_at: self.issued_at,
+            expires_at: self.expires_at,
+            used_at: self.used_at,
+            family_id: self.family_id,
+        }
+    }
+}
+
+#[derive(FromRow)]
+struct FamilyRow {
+    id: Uuid,
+    client_id: String,
+    account_id: Uuid,
+    session_id: Option<Uuid>,
+    scope: String,
+    auth_time: OffsetDateTime,
+    current_hash: Vec<u8>,
+    previous_hash: Option<Vec<u8>>,
+    salt: Option<Vec<u8>>,
+    rotated_at: OffsetDateTime,
+    created_at: OffsetDateTime,
+    idle_until: OffsetDateTime,
+    expires_at: OffsetDateTime,
+    revoked_at: Option<OffsetDateTime>,
+    instructor: Option<bool>,
+    admin: Option<bool>,
+    email_verified: bool,
+    session_active: bool,
+}
+
+impl FamilyRow {
+    fn into_family(self) -> Result<(Family, Option<Holder>), StoreError> {
+        let hash = |bytes: Vec<u8>| Hash::try_from(bytes).map_err(|_| StoreError::Corrupt);
+        let holder = self.instructor.zip(self.admin).map(|(instructor, admin)| Holder {
+            roles: Roles { instructor, admin },
+            email_verified: self.email_verified,
+            session_active: self.session_active,
+        });
+        let family = Family {
+            id: self.id,
+            client_id: self.client_id,
+            account_id: self.account_id,
+            session_id: self.session_id,
+            scopes: Scopes::stored(&self.scope),
+            auth_time: self.auth_time,
+            current: hash(self.current_hash)?,
+            previous: self.previous_hash.map(hash).transpose()?,
+            salt: self.salt.map(hash).transpose()?,
+            rotated_at: self.rotated_at,
+            created_at: self.created_at,
+            idle_until: self.idle_until,
+            expires_at: self.expires_at,
+            revoked_at: self.revoked_at,
+        };
+        Ok((family, holder))
+    }
+}
+
+#[derive(FromRow)]
+struct HolderRow {
+    instructor: bool,
+    admin: bool,
+    email_verified: bool,
+    session_active: bool,
+}
+
+impl HolderRow {
+    fn into_holder(self) -> Holder {
+        Holder {
+            roles: Roles { instructor: self.instructor, admin: self.admin },
+            email_verified: self.email_verified,
+            session_active: self.session_active,
+        }
+    }
+}
+
+#[derive(FromRow)]
+struct StateRow {
+    ended: bool,
+    instructor: Option<bool>,
+    admin: Option<bool>,
+    email_verified: bool,
+}
+
+impl StateRow {
+    fn into_state(self, token: &Named) -> TokenState {
+        match (self.ended, token.account, self.instructor.zip(self.admin)) {
+            (true, ..) | (false, Some(_), None) => TokenState::Ended,
+            (false, None, _) => TokenState::Service,
+            (false, Some(_), Some((instructor, admin))) => TokenState::User(Holder {
+                roles: Roles { instructor, admin },
+                email_verified: self.email_verified,
+                session_active: token.session.is_some(),
+            }),
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! What ends, and when.
+
+use std::time::Duration;
+
+use platform_components::Client;
+use platform_testkit::{Api, Engine, eventually};
+use serde_json::Value;
+
+use crate::support::{Provider, VERIFIER, WEB, claims, file, refused};
+
+pub(crate) async fn a_code_works_once_and_its_replay_ends_what_it_gave(engine: Engine) {
+    let provider = Provider::start(engine).await;
+    let person = provider.person().await;
+    let code = person.code(&[]).await;
+    let tokens: Value = provider.redeem("web", &code, WEB).await.expect(200).json();
+    let access = tokens["access_token"].as_str().unwrap();
+    assert!(provider.is_active(access).await);
+    // Whoever sends it.
+    refused(&provider.redeem("partner", &code, WEB).await, 400, "invalid_grant");
+    assert!(!provider.is_active(access).await, "the access token is still active");
+    refused(&provider.refresh("web", tokens["refresh_token"].as_str().unwrap()).await, 400, "invalid_grant");
+    refused(&provider.exchange(access, "identity", "").await, 400, "invalid_request");
+
+    // At the same moment: one at most, and then nothing is left.
+    let code = person.code(&[]).await;
+    let (a, b) = tokio::join!(provider.redeem("web", &code, WEB), provider.redeem("web", &code, WEB));
+    let given: Vec<_> = [a, b].into_iter().filter(|answer| answer.status == 200).collect();
+    assert!(given.len() <= 1);
+    for answer in given {
+        let tokens: Value = answer.json();
+        refused(&provider.refresh("web", tokens["refresh_token"].as_str().unwrap()).await, 400, "invalid_grant");
+    }
+
+    // A code waits a minute.
+    let late = provider.another(&[("AUTHORIZATION_CODE_SECONDS", "0")]).await;
+    let person_there = Api::new(late.url("")).with("cookie", &format!("id={}", person.cookie));
+    let answer = person_there.get(&crate::support::address(&[])).await;
+    let code = crate::support::parameter(&answer, "code").unwrap();
+    refused(&provider.redeem("web", &code, WEB).await, 400, "invalid_grant");
+}
+
+pub(crate) async fn a_refresh_token_that_comes_again_ends_its_family(engine: Engine) {
+    let provider = Provider::start(engine).await;
+    let person = provider.person().await;
+    let tokens = provider.tokens(&person, "openid").await;
+    let next = async |token: &str| {
+        let answer: Value = provider.refresh("web", token).await.expect(200).json();
+        answer["refresh_token"].as_str().unwrap().to_owned()
+    };
+    let first = tokens["refresh_token"].as_str().unwrap();
+    let second = next(first).await;
+    let third = next(&second).await;
+    // The successor of the first was used: within the grace or not, somebody has a copy.
+    refused(&provider.refresh("web", first).await, 400, "invalid_grant");
+    refused(&provider.refresh("web", &third).await, 400, "invalid_grant");
+    assert!(!provider.is_active(tokens["access_token"].as_str().unwrap()).await);
+
+    // After the grace the one before is a copy too.
+    let strict = provider.another(&[("REFRESH_GRACE_SECONDS", "0")]).await;
+    let tokens = provider.tokens(&person, "openid").await;
+    let first = tokens["refresh_token"].as_str().unwrap();
+    let second = next(first).await;
+    let there = Api::new(strict.url("")).with("authorization", &crate::support::basic("web", "web-secret"));
+    let pairs = [("grant_type", "refresh_token"), ("refresh_token", first)];
+    refused(&crate::support::form(&there, "/identity/token", &pairs).await, 400, "invalid_grant");
+    refused(&provider.refresh("web", &second).await, 400, "invalid_grant");
+
+    // Somebody who saw an access token knows its family, and can't end it by that.
+    let tokens = provider.tokens(&person, "openid").await;
+    let family = claims(tokens["access_token"].as_str().unwrap())["jti"].as_str().unwrap().split('.').next().unwrap().to_owned();
+    assert_eq!(family.len(), 32);
+    let forged = format!("{}{}", &"A".repeat(22), &"B".repeat(42));
+    refused(&provider.refresh("web", &forged).await, 400, "invalid_grant");
+    next(tokens["refresh_token"].as_str().unwrap()).await;
+}
+
+pub(crate) async fn what_one_client_has_is_worth_nothing_to_another(engine: Engine) {
+    let provider = Provider::start(engine).await;
+    let person = provider.person().await;
+    let code = person.code(&[]).await;
+    refused(&provider.redeem("partner", &code, WEB).await, 400, "invalid_grant");
+    let public = [("grant_type", "authorization_code"), ("client_id", "mobile"), ("code", &code),
+        ("redirect_uri", WEB), ("code_verifier", VERIFIER)];
+    refused(&provider.form("/identity/token", &public).await, 400, "invalid_grant");
+    let tokens: Value = provider.redeem("web", &code, WEB).await.expect(200).json();
+    let (access, refresh) = (tokens["access_token"].as_str().unwrap(), tokens["refresh_token"].as_str().unwrap());
+    refused(&provider.refresh("partner", refresh).await, 400, "invalid_grant");
+    let public = [("grant_type", "refresh_token"), ("client_id", "mobile"), ("refresh_token", refresh)];
+    refused(&provider.form("/identity/token", &public).await, 400, "invalid_grant");
+    for token in [access, refresh] {
+        refused(&provider.form_as("partner", "/identity/revoke", &[("token", token)]).await, 400, "invalid_grant");
+        let told: Value = provider.form_as("partner", "/identity/introspect", &[("token", token)]).await.expect(200).json();
+        assert_eq!(told, serde_json::json!({"active": false}), "nothing is told about another's token");
+    }
+    refused(&provider.form("/identity/introspect", &[("token", access), ("client_id", "mobile")]).await, 401, "invalid_client");
+    assert!(provider.is_active(access).await && provider.is_active(refresh).await);
+    provider.refresh("web", refresh).await.assert_status(200);
+}
+
+pub(crate) async fn revoking_ends_a_token_or_everything(engine: Engine) {
+    let provider = Provider::start(engine).await;
+    let person = provider.person().await;
+    let tokens = provider.tokens(&person, "openid").await;
+    let (access, refresh) = (tokens["access_token"].as_str().unwrap(), tokens["refresh_token"].as_str().unwrap());
+    assert!(provider.is_active(access).await);
+    for _ in 0..2 {
+        // Again is no error (RFC 7009 §2.2).
+        provider.form_as("web", "/identity/revoke", &[("token", access)]).await.assert_status(200);
+    }
+    assert!(!provider.is_active(access).await);
+    assert!(provider.is_active(refresh).await);
+    let again: Value = provider.refresh("web", refresh).await.expect(200).json();
+    let (access, refresh) = (again["access_token"].as_str().unwrap(), again["refresh_token"].as_str().unwrap());
+    assert!(provider.is_active(access).await);
+    let hinted = [("token", refresh), ("token_type_hint", "access_token")];
+    provider.form_as("web", "/identity/revoke", &hinted).await.assert_status(200);
+    assert!(!provider.is_active(access).await && !provider.is_active(refresh).await);
+    refused(&provider.refresh("web", refresh).await, 400, "invalid_grant");
+    provider.form_as("web", "/identity/revoke", &[("token", "rubbish")]).await.assert_status(200);
+
+    let service = [("grant_type", "client_credentials"), ("scope", "payment.sys.charge")];
+    let service: Value = provider.form_as("order", "/identity/token", &service).await.expect(200).json();
+    let service = service["access_token"].as_str().unwrap();
+    assert!(provider.is_active(service).await);
+    provider.form_as("order", "/identity/revoke", &[("token", service)]).await.assert_status(200);
+    assert!(!provider.is_active(service).await);
+}
+
+pub(crate) async fn a_removed_client_loses_everything(engine: Engine) {
+    let provider = Provider::with(engine, &[("PASSWORD_GRANT", "true")], Vec::new()).await;
+    let person = provider.person().await;
+    let pairs = [("grant_type", "password"), ("client_id", "script"), ("username", person.email.as_str()),
+        ("password", crate::support::PASSWORD), ("scope", "openid catalog.learn")];
+    let tokens: Value = provider.form("/identity/token", &pairs).await.expect(200).json();
+    let access = tokens["access_token"].as_str().unwrap();
+    assert!(provider.is_active(access).await);
+
+    // A broken file changes nothing.
+    let admin = Api::new(provider.replica.admin_url(""));
+    std::fs::write(provider.clients.path(), "{").unwrap();
+    eventually(Duration::from_secs(20), || async {
+        let report = admin.get("/readyz").await;
+        report.status == 200 && report.text().contains("it is not a clients file")
+    })
+    .await;
+    assert!(provider.is_active(access).await);
+
+    let none: Vec<Client> = Vec::new();
+    std::fs::write(provider.clients.path(), file(none)).unwrap();
+    eventually(Duration::from_secs(20), || async { !provider.is_active(access).await }).await;
+    refused(&provider.exchange(access, "catalog", "").await, 400, "invalid_request");
+    let refresh = [("grant_type", "refresh_token"), ("client_id", "script"),
+        ("refresh_token", tokens["refresh_token"].as_str().unwrap())];
+    refused(&provider.form("/identity/token", &refresh).await, 401, "invalid_client");
+}
+
+pub(crate) async fn a_locked_account_loses_everything(engine: Engine) {
+    let provider = Provider::start(engine).await;
+    let person = provider.person().await;
+    let tokens = provider.tokens(&person, "openid order.read").await;
+    let code = person.code(&[]).await;
+    let access = tokens["access_token"].as_str().unwrap();
+    let pool = provider.pool().await;
+    sqlx::query("UPDATE accounts SET locked_at = now() WHERE id = $1").bind(person.account).execute(&pool).await.unwrap();
+    refused(&provider.exchange(access, "order", "").await, 400, "invalid_request");
+    refused(&provider.refresh("web", tokens["refresh_token"].as_str().unwrap()).await, 400, "invalid_grant");
+    refused(&provider.redeem("web", &code, WEB).await, 400, "invalid_grant");
+    provider.api.with("authorization", &format!("Bearer {access}")).get("/identity/userinfo").await.assert_status(401);
+    assert!(person.authorize(&[]).await.header("location").unwrap().starts_with("/identity/sign-in"));
+}
+
+pub(crate) async fn what_is_over_is_swept(engine: Engine) {
+    let provider = Provider::start(engine).await;
+    let person = provider.person().await;
+    let old = provider.tokens(&person, "openid").await;
+    provider.form_as("web", "/identity/revoke", &[("token", old["access_token"].as_str().unwrap())]).await.assert_status(200);
+    let pool = provider.pool().await;
+    for table in ["authorization_codes", "refresh_families", "revoked_tokens"] {
+        let sql = format!("UPDATE {table} SET expires_at = now() - interval '2 hours'");
+        let aged = sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&pool).await.unwrap();
+        assert_eq!(aged.rows_affected(), 1, "{table}");
+    }
+    let fresh = provider.tokens(&person, "openid").await;
+    eventually(Duration::from_secs(60), || async {
+        let counts = ["authorization_codes", "refresh_families", "revoked_tokens"].map(|table| {
+            let pool = pool.clone();
+            async move {
+                let sql = format!("SELECT count(*) FROM {table}");
+                sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(sql)).fetch_one(&pool).await.unwrap()
+            }
+        });
+        let [codes, families, revoked] = counts;
+        codes.await == 1 && families.await == 1 && revoked.await == 0
+    })
+    .await;
+    provider.refresh("web", fresh["refresh_token"].as_str().unwrap()).await.assert_status(200);
+}
