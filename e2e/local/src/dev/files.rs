@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -44,7 +45,8 @@ impl Files {
             fs::create_dir_all(dir.join(sub))?;
         }
         fs::create_dir_all(data.join("photos"))?;
-        fs::create_dir_all(data.join("mail"))?;
+        // Mails hold links that open accounts.
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(data.join("mail"))?;
         let admin_password = kept(&dir.join("passwords/first-admin"), random_password)?;
         let files = Self { dir, admin_password, addresses };
         let accounts = provision::accounts(|_, default| default);
