@@ -10,6 +10,8 @@ use platform_testkit::{Api, Binary, Engine, EngineDatabase, engine_tests, eventu
 use serde_json::Value;
 use tempfile::NamedTempFile;
 
+/// Nothing listens there: events wait.
+const NO_BROKER: &str = "amqp://user:password@127.0.0.1:1/none";
 const KEYRING: &str = r#"{"current":"2026","keys":{"2026":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"}}"#;
 /// Another key under the same id.
 const WRONG_KEY: &str = r#"{"current":"2026","keys":{"2026":"AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI"}}"#;
@@ -29,12 +31,14 @@ struct Store {
     engine: Engine,
     url: NamedTempFile,
     keyring: NamedTempFile,
+    broker: NamedTempFile,
 }
 
 impl Store {
     async fn empty(engine: Engine) -> Self {
         let database = engine.database().await;
-        Self { engine, url: secret_file(&database.url()), keyring: secret_file(KEYRING), _database: database }
+        let [url, keyring, broker] = [database.url().as_str(), KEYRING, NO_BROKER].map(secret_file);
+        Self { engine, url, keyring, broker, _database: database }
     }
 
     async fn migrated(engine: Engine) -> Self {
@@ -43,11 +47,12 @@ impl Store {
         store
     }
 
-    fn settings(&self) -> [(&str, &str); 3] {
+    fn settings(&self) -> [(&str, &str); 4] {
         [
             ("DATABASE_ENGINE", self.engine.setting()),
             ("DATABASE_URL_FILE", self.url.path().to_str().unwrap()),
             ("KEYRING_FILE", self.keyring.path().to_str().unwrap()),
+            ("AMQP_URL_FILE", self.broker.path().to_str().unwrap()),
         ]
     }
 
