@@ -52,9 +52,23 @@ async fn a_wrong_setting_is_refused_with_one_line_that_names_it() {
 #[tokio::test]
 async fn help_documents_every_setting() {
     let keys = [
-        "DATABASE_URL_FILE", "DATABASE_ENGINE", "KEYRING_FILE", "AMQP_URL_FILE", "FIRST_ADMIN_FILE", "SIGN_UP",
-        "REQUIRE_VERIFIED_EMAIL", "SESSION_DAYS", "ARGON2_MEMORY_KIB", "PASSWORD_MEMORY_MIB", "SMTP_HOST",
-        "SMTP_PORT", "SMTP_TLS", "SMTP_FROM", "SMTP_USERNAME_FILE", "SMTP_PASSWORD_FILE", "MAIL_DIR",
+        "DATABASE_URL_FILE",
+        "DATABASE_ENGINE",
+        "KEYRING_FILE",
+        "AMQP_URL_FILE",
+        "FIRST_ADMIN_FILE",
+        "SIGN_UP",
+        "REQUIRE_VERIFIED_EMAIL",
+        "SESSION_DAYS",
+        "ARGON2_MEMORY_KIB",
+        "PASSWORD_MEMORY_MIB",
+        "SMTP_HOST",
+        "SMTP_PORT",
+        "SMTP_TLS",
+        "SMTP_FROM",
+        "SMTP_USERNAME_FILE",
+        "SMTP_PASSWORD_FILE",
+        "MAIL_DIR",
     ];
     life::help_documents(&Binary::new(BINARY), &keys).await;
 }

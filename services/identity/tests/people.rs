@@ -46,9 +46,16 @@ async fn whoever_signs_up_is_signed_in_and_sees_their_account(engine: Engine) {
     let house = House::open(engine).await;
     let mut browser = house.signed_up(ADA).await;
     let page = browser.get("/identity/account").await.expect(200).text();
-    assert!(page.contains(ADA) && page.contains("value=\"İzmir\"") && page.contains("This browser"), "{page}");
+    assert!(
+        page.contains(ADA) && page.contains("value=\"İzmir\"") && page.contains("This browser"),
+        "{page}"
+    );
     let mails = house.mails(1).await;
-    assert!(mails[0].contains("To: ada@example.com") && mails[0].contains("Confirm your e-mail"), "{}", mails[0]);
+    assert!(
+        mails[0].contains("To: ada@example.com") && mails[0].contains("Confirm your e-mail"),
+        "{}",
+        mails[0]
+    );
 
     let saved = browser.submit("/identity/account", &[("name", "Ada Lovelace"), ("city", "")]).await;
     assert_eq!(saved.expect(303).header("location"), Some("/identity/account?notice=saved"));
@@ -290,7 +297,8 @@ async fn an_address_is_verified_by_a_button_and_not_by_a_look(engine: Engine) {
     assert!(!browser.get("/identity/account").await.text().contains("Not confirmed"));
     other.submit_shown(&shown, "/identity/verify", &[("token", &token)]).await.assert_status(404);
     // A link for one thing is none for another.
-    other.submit_shown(&shown, "/identity/reset", &[("token", &token), ("new_password", PASSWORD)])
+    other
+        .submit_shown(&shown, "/identity/reset", &[("token", &token), ("new_password", PASSWORD)])
         .await
         .assert_status(404);
 }
@@ -301,7 +309,8 @@ async fn a_new_address_counts_from_when_its_mail_was_answered(engine: Engine) {
     house.signed_up("taken@example.com").await;
     let page = browser.get("/identity/account").await.text();
     for email in ["new@example.com", "taken@example.com"] {
-        let answer = browser.submit_shown(&page, "/identity/account/email", &[("email", email)]).await.expect(303);
+        let answer =
+            browser.submit_shown(&page, "/identity/account/email", &[("email", email)]).await.expect(303);
         assert_eq!(answer.header("location"), Some("/identity/account?notice=mail-sent"));
     }
     let mails = house.mails(4).await;
@@ -317,7 +326,10 @@ async fn a_new_address_counts_from_when_its_mail_was_answered(engine: Engine) {
     house.browser().sign_in(ADA, PASSWORD).await.assert_status(422);
     house.browser().sign_in("new@example.com", PASSWORD).await.assert_status(303);
     let mails = house.mails(5).await;
-    assert!(mails.iter().any(|it| it.contains("To: ada@") && it.contains("Your e-mail is changed")), "{mails:?}");
+    assert!(
+        mails.iter().any(|it| it.contains("To: ada@") && it.contains("Your e-mail is changed")),
+        "{mails:?}"
+    );
 }
 
 async fn a_new_password_ends_other_sessions_and_wants_the_old_one(engine: Engine) {
@@ -421,7 +433,9 @@ async fn forms_that_no_browser_would_send_are_refused_with_a_page(engine: Engine
         let client = browser.client().with("origin", ORIGIN);
         let form = Some("application/x-www-form-urlencoded");
         let whole = encode(&[&[("csrf", csrf.as_str())], fields].concat());
-        for kind in [None, Some("application/json"), Some("multipart/form-data; boundary=x"), Some("text/plain")] {
+        for kind in
+            [None, Some("application/json"), Some("multipart/form-data; boundary=x"), Some("text/plain")]
+        {
             client.send(Method::POST, path, kind, whole.clone()).await.assert_status(415);
         }
         for (name, _) in fields {

@@ -32,7 +32,11 @@ async fn the_wait_grows_as_the_policy_says_and_ends() {
         let wait = POLICY.wait(failure);
         if wait > Duration::ZERO {
             let soon = now + wait - Duration::MILLISECOND;
-            assert_eq!(store.count(&key, &POLICY, soon).await.unwrap(), Some(now + wait), "failure {failure}");
+            assert_eq!(
+                store.count(&key, &POLICY, soon).await.unwrap(),
+                Some(now + wait),
+                "failure {failure}"
+            );
         }
         now += wait;
     }
@@ -49,13 +53,13 @@ async fn what_was_no_failure_is_taken_back_with_its_wait() {
     let (key, now) = (sha256(b"x"), start());
     for _ in 0..10 {
         assert_eq!(store.count(&key, &POLICY, now).await.unwrap(), None);
-        store.take_back(&key, now).await.unwrap();
+        store.take_back(&key).await.unwrap();
     }
     for _ in 0..4 {
         assert_eq!(store.count(&key, &POLICY, now).await.unwrap(), None);
     }
     assert!(store.count(&key, &POLICY, now).await.unwrap().is_some());
-    store.take_back(&key, now).await.unwrap();
+    store.take_back(&key).await.unwrap();
     assert_eq!(store.count(&key, &POLICY, now).await.unwrap(), None);
     assert!(store.count(&key, &POLICY, now).await.unwrap().is_some());
     store.forget(&key).await.unwrap();

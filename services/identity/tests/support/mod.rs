@@ -91,7 +91,10 @@ impl House {
 
     /// A new browser, in English.
     pub(crate) fn browser(&self) -> Browser {
-        Browser { api: self.api.with("accept-language", "en").with("user-agent", "Test"), cookies: BTreeMap::new() }
+        Browser {
+            api: self.api.with("accept-language", "en").with("user-agent", "Test"),
+            cookies: BTreeMap::new(),
+        }
     }
 
     /// A browser in which somebody has just signed up.
@@ -106,13 +109,19 @@ impl House {
     pub(crate) async fn mails(&self, count: usize) -> Vec<String> {
         let read = || {
             let files = std::fs::read_dir(self.mails.path()).unwrap().map(|file| file.unwrap().path());
-            let mut files: Vec<_> = files.filter(|path| path.extension().is_some_and(|it| it == "eml")).collect();
+            let mut files: Vec<_> =
+                files.filter(|path| path.extension().is_some_and(|it| it == "eml")).collect();
             files.sort();
-            files.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect::<Vec<_>>()
+            files.iter().map(|path| decoded(&std::fs::read_to_string(path).unwrap())).collect::<Vec<_>>()
         };
         eventually(Duration::from_secs(10), || async { read().len() >= count }).await;
         read()
     }
+}
+
+/// A mail of ASCII without what quoted-printable does to long lines (RFC 2045 §6.7).
+fn decoded(mail: &str) -> String {
+    mail.replace("=\r\n", "").replace("=3D", "=")
 }
 
 /// The path of the link in a mail.
@@ -236,7 +245,7 @@ impl MailServer {
     /// The mails, once there are this many.
     pub(crate) async fn mails(&self, count: usize) -> Vec<String> {
         eventually(Duration::from_secs(10), || async { self.taken.lock().unwrap().len() >= count }).await;
-        self.taken.lock().unwrap().clone()
+        self.taken.lock().unwrap().iter().map(|mail| decoded(mail)).collect()
     }
 }
 

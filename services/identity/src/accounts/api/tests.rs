@@ -106,7 +106,8 @@ impl World {
 
     /// The types of the events of somebody's account, with their versions.
     async fn events(&self, id: Uuid) -> Vec<(String, i64)> {
-        let sql = "SELECT routing_key, aggregate_version FROM outbox WHERE aggregate_id = $1 ORDER BY position";
+        let sql =
+            "SELECT routing_key, aggregate_version FROM outbox WHERE aggregate_id = $1 ORDER BY position";
         sqlx::query_as(sql).bind(id.to_string()).fetch_all(&self.pool).await.unwrap()
     }
 }
@@ -125,7 +126,10 @@ async fn an_account_is_read_and_changed_by_its_owner_only() {
     own.patch("/identity/v1/account", change.clone()).await.problem(428, "precondition-required");
     let changed = own.with("if-match", &tag).patch("/identity/v1/account", change.clone()).await.expect(200);
     assert_eq!(changed.json::<Value>()["name"], "Ada Lovelace");
-    own.with("if-match", &tag).patch("/identity/v1/account", change).await.problem(412, "precondition-failed");
+    own.with("if-match", &tag)
+        .patch("/identity/v1/account", change)
+        .await
+        .problem(412, "precondition-failed");
 
     world.api.get("/identity/v1/account").await.problem(401, "unauthenticated");
     world.calling(ada, "order.read").get("/identity/v1/account").await.assert_status(403);
@@ -156,7 +160,8 @@ async fn what_can_not_be_undone_wants_a_recent_password() {
     let world = World::new(false).await;
     let ada = world.account("ada@example.com").await;
     let hour_ago = platform_service::now().unix_timestamp() - 3600;
-    let token = TestIssuer::shared().user("gateway", ada).scope("account.manage").claim("auth_time", hour_ago);
+    let token =
+        TestIssuer::shared().user("gateway", ada).scope("account.manage").claim("auth_time", hour_ago);
     let stale = world.api.with_token(&token.sign());
     let change = json!({ "current_password": PASSWORD, "new_password": "another horse battery" });
     let path = "/identity/v1/account/password";
@@ -269,7 +274,9 @@ async fn administrators_find_lock_and_promote_others_but_not_themselves() {
     }
     let newest_first: Vec<_> = users.iter().rev().map(|id| json!(id)).collect();
     assert_eq!(found, newest_first);
-    for wrong in ["limit=0", "cursor=x", "search=a&search=b", "colour=red", &format!("search={}", "x".repeat(300))] {
+    for wrong in
+        ["limit=0", "cursor=x", "search=a&search=b", "colour=red", &format!("search={}", "x".repeat(300))]
+    {
         admin.get(&format!("/identity/v1/users?{wrong}")).await.problem(400, "malformed-request");
     }
     assert_eq!(admin.get("/identity/v1/users?search=%25").await.json::<Value>()["items"], json!([]));
@@ -288,7 +295,10 @@ async fn administrators_find_lock_and_promote_others_but_not_themselves() {
     let both = json!({ "instructor": true, "admin": true });
     let promoted: Value = admin.put(&roles, both.clone()).await.expect(200).json();
     assert_eq!(promoted["roles"], json!(["student", "instructor", "admin"]));
-    assert_eq!(world.events(user).await.iter().filter(|(kind, _)| kind == "identity.role.granted.v1").count(), 2);
+    assert_eq!(
+        world.events(user).await.iter().filter(|(kind, _)| kind == "identity.role.granted.v1").count(),
+        2
+    );
     world.accounts.set_roles(root, Roles { instructor: false, admin: true }).await.unwrap();
     let own = format!("/identity/v1/users/{root}");
     admin.put(&format!("{own}/lock"), json!({})).await.problem(409, "own-account");
@@ -319,7 +329,8 @@ async fn whatever_is_wrong_with_a_body_is_a_4xx() {
     let ada = world.account("ada@example.com").await;
     let own = world.own(ada);
     let profile = json!({ "name": "Ada", "city": "Londra", "language": "tr" });
-    bad_input::check_with(&own.with("if-match", "\"1\""), Method::PATCH, "/identity/v1/account", &profile).await;
+    bad_input::check_with(&own.with("if-match", "\"1\""), Method::PATCH, "/identity/v1/account", &profile)
+        .await;
     let password = json!({ "current_password": PASSWORD, "new_password": "another horse battery" });
     bad_input::check_with(&own, Method::PUT, "/identity/v1/account/password", &password).await;
     let email = json!({ "email": "new@example.com" });
