@@ -104,18 +104,18 @@ impl Throttle {
     }
 
     /// The password was right: the account's failures are forgotten, the address's are not.
-    pub(crate) async fn forgive(&self, counted: &Counted, now: OffsetDateTime) -> Result<(), StoreError> {
+    pub(crate) async fn forgive(&self, counted: &Counted) -> Result<(), StoreError> {
         self.store.forget(&counted.own).await?;
         match &counted.address {
-            Some(address) => self.store.take_back(address, now).await,
+            Some(address) => self.store.take_back(address).await,
             None => Ok(()),
         }
     }
 
     /// The password was not looked at.
-    pub(crate) async fn take_back(&self, counted: &Counted, now: OffsetDateTime) -> Result<(), StoreError> {
+    pub(crate) async fn take_back(&self, counted: &Counted) -> Result<(), StoreError> {
         for key in counted.address.iter().chain([&counted.own]) {
-            self.store.take_back(key, now).await?;
+            self.store.take_back(key).await?;
         }
         Ok(())
     }

@@ -35,6 +35,8 @@ use revoked::{
     what_one_client_has_is_worth_nothing_to_another,
 };
 
+/// Nothing listens there: events wait.
+const NO_BROKER: &str = "amqp://user:password@127.0.0.1:1/none";
 const KEYRING: &str = r#"{"current":"2026","keys":{"2026":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"}}"#;
 /// Another key under the same id.
 const WRONG_KEY: &str = r#"{"current":"2026","keys":{"2026":"AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI"}}"#;
@@ -77,20 +79,14 @@ struct Store {
     engine: Engine,
     url: NamedTempFile,
     keyring: NamedTempFile,
-    /// No broker is there: events wait.
     broker: NamedTempFile,
 }
 
 impl Store {
     async fn empty(engine: Engine) -> Self {
         let database = engine.database().await;
-        Self {
-            engine,
-            url: secret_file(&database.url()),
-            keyring: secret_file(KEYRING),
-            broker: secret_file("amqp://nobody:nothing@127.0.0.1:1/none"),
-            _database: database,
-        }
+        let [url, keyring, broker] = [database.url().as_str(), KEYRING, NO_BROKER].map(secret_file);
+        Self { engine, url, keyring, broker, _database: database }
     }
 
     async fn migrated(engine: Engine) -> Self {

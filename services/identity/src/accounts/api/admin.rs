@@ -50,7 +50,8 @@ impl Key {
 
 /// Lists users, the newest first.
 #[utoipa::path(
-    get, path = "/identity/v1/users", operation_id = "users", tag = "users", params(UserQuery),
+    get, path = "/identity/v1/users", operation_id = "users", tag = "users",
+    security(("access_token" = ["identity.admin"])), params(UserQuery),
     responses(
         (status = 200, body = Page<UserDocument>),
         (status = 401, description = "No valid token"),
@@ -80,7 +81,8 @@ pub(super) async fn list(
 
 /// Shows a user.
 #[utoipa::path(
-    get, path = "/identity/v1/users/{id}", operation_id = "user", tag = "users", params(("id" = Uuid, Path)),
+    get, path = "/identity/v1/users/{id}", operation_id = "user", tag = "users",
+    security(("access_token" = ["identity.admin"])), params(("id" = Uuid, Path)),
     responses(
         (status = 200, body = UserDocument),
         (status = 401, description = "No valid token"),
@@ -99,6 +101,7 @@ pub(super) async fn show(
 /// Locks a user out: every session ends, and nobody is let in. Locking twice changes nothing.
 #[utoipa::path(
     put, path = "/identity/v1/users/{id}/lock", operation_id = "lock_user", tag = "users",
+    security(("access_token" = ["identity.admin"])),
     params(("id" = Uuid, Path)),
     responses(
         (status = 200, body = UserDocument),
@@ -122,6 +125,7 @@ pub(super) async fn lock(
 /// Lets a user in again.
 #[utoipa::path(
     delete, path = "/identity/v1/users/{id}/lock", operation_id = "unlock_user", tag = "users",
+    security(("access_token" = ["identity.admin"])),
     params(("id" = Uuid, Path)),
     responses(
         (status = 200, body = UserDocument),
@@ -141,6 +145,7 @@ pub(super) async fn unlock(
 /// Sets a user's roles.
 #[utoipa::path(
     put, path = "/identity/v1/users/{id}/roles", operation_id = "set_roles", tag = "users",
+    security(("access_token" = ["identity.admin"])),
     params(("id" = Uuid, Path)), request_body = RolesDocument,
     responses(
         (status = 200, body = UserDocument),
@@ -167,6 +172,7 @@ pub(super) async fn set_roles(
 /// Signs a user out everywhere.
 #[utoipa::path(
     delete, path = "/identity/v1/users/{id}/sessions", operation_id = "end_sessions_of_user", tag = "users",
+    security(("access_token" = ["identity.admin"])),
     params(("id" = Uuid, Path)),
     responses(
         (status = 204, description = "Signed out"),

@@ -65,6 +65,7 @@ pub(super) async fn sign_up(
 /// Shows one's account.
 #[utoipa::path(
     get, path = "/identity/v1/account", operation_id = "account", tag = "account",
+    security(("access_token" = ["account.manage"])),
     responses((status = 200, body = AccountDocument), (status = 401, description = "No valid token")),
 )]
 pub(super) async fn show(
@@ -77,6 +78,7 @@ pub(super) async fn show(
 /// Changes name, city and the language of mails.
 #[utoipa::path(
     patch, path = "/identity/v1/account", operation_id = "change_account", tag = "account",
+    security(("access_token" = ["account.manage"])),
     request_body = ProfileChange, params(("If-Match" = String, Header, description = "The `ETag` that was read")),
     responses(
         (status = 200, body = AccountDocument),
@@ -105,6 +107,7 @@ pub(super) async fn change(
 /// Deletes one's account: everything personal goes, and so does every session.
 #[utoipa::path(
     delete, path = "/identity/v1/account", operation_id = "delete_account", tag = "account",
+    security(("access_token" = ["account.manage"])),
     responses(
         (status = 204, description = "Deleted"),
         (status = 401, description = "No valid token, or the password was given more than 5 minutes ago"),
@@ -122,6 +125,7 @@ pub(super) async fn delete(
 /// Sets a new password; every other session ends.
 #[utoipa::path(
     put, path = "/identity/v1/account/password", operation_id = "change_password", tag = "account",
+    security(("access_token" = ["account.manage"])),
     request_body = PasswordChange,
     responses(
         (status = 204, description = "Changed"),
@@ -148,6 +152,7 @@ pub(super) async fn change_password(
 /// Mails a link to a new address; the change happens when it is followed. A taken address is answered alike.
 #[utoipa::path(
     put, path = "/identity/v1/account/email", operation_id = "change_email", tag = "account",
+    security(("access_token" = ["account.manage"])),
     request_body = EmailChange,
     responses(
         (status = 202, description = "A mail is on its way"),
@@ -171,6 +176,7 @@ pub(super) async fn change_email(
 /// Mails the link that verifies one's address once more.
 #[utoipa::path(
     post, path = "/identity/v1/account/verification", operation_id = "verify_email_again", tag = "account",
+    security(("access_token" = ["account.manage"])),
     responses((status = 202, description = "A mail is on its way"), (status = 401, description = "No valid token")),
 )]
 pub(super) async fn verify_again(
@@ -184,6 +190,7 @@ pub(super) async fn verify_again(
 /// Makes an instructor of whoever asks.
 #[utoipa::path(
     post, path = "/identity/v1/account/teaching", operation_id = "start_teaching", tag = "account",
+    security(("access_token" = ["account.manage"])),
     responses(
         (status = 200, description = "The next token has the role", body = AccountDocument),
         (status = 401, description = "No valid token"),
@@ -200,6 +207,7 @@ pub(super) async fn start_teaching(
 /// Lists the browsers that one is signed in with.
 #[utoipa::path(
     get, path = "/identity/v1/account/sessions", operation_id = "sessions", tag = "account",
+    security(("access_token" = ["account.manage"])),
     responses((status = 200, body = SessionList), (status = 401, description = "No valid token")),
 )]
 pub(super) async fn sessions(
@@ -214,6 +222,7 @@ pub(super) async fn sessions(
 /// Signs out everywhere, here too.
 #[utoipa::path(
     delete, path = "/identity/v1/account/sessions", operation_id = "end_sessions", tag = "account",
+    security(("access_token" = ["account.manage"])),
     responses((status = 204, description = "Signed out"), (status = 401, description = "No valid token")),
 )]
 pub(super) async fn end_sessions(
@@ -227,6 +236,7 @@ pub(super) async fn end_sessions(
 /// Signs one browser out.
 #[utoipa::path(
     delete, path = "/identity/v1/account/sessions/{id}", operation_id = "end_session", tag = "account",
+    security(("access_token" = ["account.manage"])),
     params(("id" = Uuid, Path)),
     responses(
         (status = 204, description = "Signed out"),
