@@ -139,9 +139,14 @@ fn details(
         },
         None => Ok(None),
     };
+    let nonce = optional("nonce", LONGEST_NONCE)?;
+    if nonce.is_some_and(|nonce| nonce.contains(char::is_control)) {
+        // It is kept as text, which has no such characters.
+        return Err(invalid("nonce has control characters"));
+    }
     Ok(AuthorizationRequest {
         scopes,
-        nonce: optional("nonce", LONGEST_NONCE)?.map(str::to_owned),
+        nonce: nonce.map(str::to_owned),
         challenge,
         prompt,
         max_age: seconds("max_age", "max_age must be a number of seconds")?,
@@ -291,6 +296,7 @@ mod tests {
             ("state=x", "prompt=none+login", "invalid_request"),
             ("state=x", "prompt=create", "invalid_request"),
             ("state=x", "response_mode=fragment", "invalid_request"),
+            ("state=x", "nonce=a%00b", "invalid_request"),
             ("state=x", "request=x", "request_not_supported"),
             ("state=x", "request_uri=x", "request_uri_not_supported"),
             ("state=x", "registration=x", "registration_not_supported"),

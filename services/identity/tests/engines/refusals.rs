@@ -80,8 +80,8 @@ pub(crate) async fn every_parameter_of_authorize_is_refused_in_the_right_place(e
                     _ if optional => {
                         assert!(parameter(&answer, "code").is_some(), "{what}: {}", location(&answer));
                     }
-                    // Any text is a state and a nonce.
-                    (6 | 7, "control characters") => assert!(parameter(&answer, "code").is_some(), "{what}"),
+                    // Any text is a state.
+                    (6, "control characters") => assert!(parameter(&answer, "code").is_some(), "{what}"),
                     _ => {
                         let error = parameter(&answer, "error").unwrap_or_default();
                         assert!(
