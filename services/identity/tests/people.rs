@@ -28,6 +28,7 @@ engine_tests! {
     every_sign_in_gives_a_new_cookie_and_a_planted_one_is_worth_nothing,
     signing_out_here_leaves_other_browsers_and_everywhere_does_not,
     failures_make_whoever_fails_wait_but_not_a_known_browser,
+    an_address_that_fails_for_many_accounts_waits_and_others_do_not,
     a_link_to_reset_the_password_works_once_and_looking_does_not_spend_it,
     an_address_is_verified_by_a_button_and_not_by_a_look,
     a_new_address_counts_from_when_its_mail_was_answered,
@@ -241,6 +242,47 @@ async fn failures_make_whoever_fails_wait_but_not_a_known_browser(engine: Engine
     stranger.sign_in("nobody@example.com", PASSWORD).await.assert_status(429);
 }
 
+async fn an_address_that_fails_for_many_accounts_waits_and_others_do_not(engine: Engine) {
+    let settings = [
+        ("SIGN_IN_FREE_FAILURES_BY_ADDRESS", "3"),
+        ("SIGN_IN_FIRST_DELAY_SECONDS", "600"),
+        ("REQUESTS_FREE", "2"),
+    ];
+    let house = House::with(engine, &settings).await;
+    house.signed_up(ADA).await;
+    let from = |address: &str| {
+        let mut browser = house.browser();
+        browser.api = browser.api.with("forwarded", &format!("for=\"{address}\""));
+        browser
+    };
+    for number in 0..4 {
+        let email = format!("user{number}@example.com");
+        // Every time another address of the same IPv6 network.
+        let mut attacker = from(&format!("[2001:db8::{number}]"));
+        attacker.sign_in(&email, "wrong password").await.assert_status(422);
+    }
+    from("[2001:db8::ffff]").sign_in(ADA, PASSWORD).await.assert_status(429);
+    from("[2001:db8:0:1::1]").sign_in(ADA, PASSWORD).await.assert_status(303);
+    house.browser().sign_in(ADA, PASSWORD).await.assert_status(303);
+    // Signing in right never counts against an address.
+    for _ in 0..6 {
+        from("203.0.113.7").sign_in(ADA, PASSWORD).await.assert_status(303);
+    }
+
+    let sign_up = |number: u8| {
+        let body =
+            json!({ "email": format!("new{number}@example.com"), "password": PASSWORD, "name": "New" });
+        let api = house.api.with("forwarded", "for=203.0.113.8");
+        async move { api.post("/identity/v1/accounts", body).await }
+    };
+    for number in 0..3 {
+        sign_up(number).await.assert_status(201);
+    }
+    let answer = sign_up(3).await;
+    answer.problem(429, "too-many-requests");
+    assert!(answer.header("retry-after").is_some());
+}
+
 async fn a_link_to_reset_the_password_works_once_and_looking_does_not_spend_it(engine: Engine) {
     let house = House::open(engine).await;
     let mut signed_in = house.signed_up(ADA).await;
@@ -257,6 +299,7 @@ async fn a_link_to_reset_the_password_works_once_and_looking_does_not_spend_it(e
     let weak = [("token", token.as_str()), ("new_password", "ada")];
     let again = browser.submit_shown(&shown, "/identity/reset", &weak).await.expect(422).text();
     assert_eq!(hidden(&again, "token"), token, "what is not acceptable does not spend the link");
+    assert_eq!(hidden(&again, "back"), page);
 
     let fields = [("token", token.as_str()), ("new_password", "another horse battery")];
     let (mut one, mut two) = (browser.clone(), browser.clone());
@@ -344,6 +387,7 @@ async fn a_new_password_ends_other_sessions_and_wants_the_old_one(engine: Engine
     let common = [("current_password", PASSWORD), ("new_password", "password123")];
     let refused = browser.submit_shown(&page, path, &common).await.expect(422).text();
     assert!(refused.contains("among the first that others try"), "{refused}");
+    assert_eq!(hidden(&refused, "back"), "/identity/account", "choosing a language leads to a page");
     let right = [("current_password", PASSWORD), ("new_password", "another horse battery")];
     browser.submit_shown(&page, path, &right).await.assert_status(303);
     assert!(browser.is_signed_in().await && !other.is_signed_in().await);

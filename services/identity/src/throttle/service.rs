@@ -5,6 +5,7 @@ use std::sync::Arc;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
+use super::address::UNKNOWN;
 use super::policy::Policy;
 use super::store::ThrottleStore;
 use crate::accounts::StoreError;
@@ -78,7 +79,8 @@ impl Throttle {
             _ => None,
         };
         // The address first: what it is refused for does not count against the account.
-        let by_address = if known.is_some() { None } else { Some(key("address", address)) };
+        let stranger = known.is_none() && address != UNKNOWN;
+        let by_address = stranger.then(|| key("address", address));
         if let Some(address) = &by_address
             && let Some(until) = self.store.count(address, &self.address, now).await?
         {
@@ -127,6 +129,9 @@ impl Throttle {
         whom: &str,
         now: OffsetDateTime,
     ) -> Result<Verdict, StoreError> {
+        if whom == UNKNOWN {
+            return Ok(Verdict::Go);
+        }
         let until = self.store.count(&key(kind, whom), &self.requests, now).await?;
         Ok(until.map_or(Verdict::Go, |until| wait(until, now)))
     }
