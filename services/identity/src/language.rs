@@ -122,7 +122,11 @@ mod tests {
             for language in Language::ALL {
                 let text = language
                     .text_with(&key, &[("client", "x"), ("email", "x"), ("link", "x"), ("seconds", "1")]);
-                assert!(!text.contains("Unknown") && !text.contains("{"), "{key} in {}", language.code());
+                assert!(
+                    !text.contains("Unknown localization") && !text.contains("{"),
+                    "{key} in {}",
+                    language.code()
+                );
             }
         }
     }

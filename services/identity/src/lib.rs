@@ -147,7 +147,8 @@ impl Component for Identity {
         let (protocol, trusted) = protocol::start(&settings, clients.clone(), parts, runtime);
         let public = |path: &str| settings.common.server.public(PUBLIC_PREFIX, path);
         let own = accounts::State::new(people.accounts.clone(), people.sessions.clone(), public);
-        let forms = pages::State::new(&people).with_redirect_origin(move |path| clients.redirect_origin(path));
+        let forms =
+            pages::State::new(&people).with_redirect_origin(move |path| clients.redirect_origin(path));
         // What comes here has not been exchanged: the gateway passes these paths as they are.
         let authenticator = Authenticator::new(settings.common.issuer(), "gateway", trusted);
         let api = authenticator.protect(Router::from(accounts::routes().with_state(own)));

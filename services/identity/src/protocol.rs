@@ -17,7 +17,8 @@ use crate::screens::Screens;
 use crate::tokens::Tokens;
 use crate::userinfo::Userinfo;
 use crate::{
-    PUBLIC_PREFIX, People, Settings, authorize, discovery, grants, introspection, keys, logout, revocation, userinfo,
+    PUBLIC_PREFIX, People, Settings, authorize, discovery, grants, introspection, keys, logout, revocation,
+    userinfo,
 };
 
 /// What the protocol takes from the rest of the service.

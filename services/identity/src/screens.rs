@@ -31,7 +31,9 @@ impl Fault {
     fn detail(self) -> &'static str {
         match self {
             Self::UnknownClient => "client_id names no client that may ask here",
-            Self::UnknownAddress => "the address to return to is missing, or not one that the client registered",
+            Self::UnknownAddress => {
+                "the address to return to is missing, or not one that the client registered"
+            }
             Self::Malformed => "the request can't be read",
             Self::Unavailable => "try again in a moment",
         }

@@ -8,14 +8,18 @@ use serde_json::Value;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_identity");
 const KEYRING: &str = r#"{"current":"a","keys":{"a":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"}}"#;
+/// Nothing listens there: events wait.
+const NO_BROKER: &str = "amqp://user:password@127.0.0.1:1/none";
 const NO_DATABASE: &str = "postgres://user:password@127.0.0.1:1/none";
 
 #[tokio::test]
 async fn a_wrong_setting_is_refused_with_one_line_that_names_it() {
     let (url, not_a_url, empty) = (secret_file(NO_DATABASE), secret_file("nonsense"), secret_file(""));
-    let keyring = secret_file(KEYRING);
+    let (keyring, broker) = (secret_file(KEYRING), secret_file(NO_BROKER));
+    let weak = secret_file(r#"{"email":"root@example.com","password":"password123"}"#);
     let good = Binary::new(BINARY)
         .env("DATABASE_URL_FILE", url.path().to_str().unwrap())
+        .env("AMQP_URL_FILE", broker.path().to_str().unwrap())
         .env("KEYRING_FILE", keyring.path().to_str().unwrap());
     let wrong = [
         ("DATABASE_URL_FILE", ""),
@@ -28,14 +32,45 @@ async fn a_wrong_setting_is_refused_with_one_line_that_names_it() {
         ("KEYRING_FILE", ""),
         ("KEYRING_FILE", "/no/such/file"),
         ("KEYRING_FILE", not_a_url.path().to_str().unwrap()),
+        ("AMQP_URL_FILE", not_a_url.path().to_str().unwrap()),
+        ("FIRST_ADMIN_FILE", not_a_url.path().to_str().unwrap()),
+        ("FIRST_ADMIN_FILE", weak.path().to_str().unwrap()),
+        ("SIGN_UP", "maybe"),
+        ("REQUIRE_VERIFIED_EMAIL", "maybe"),
+        ("SESSION_DAYS", "0"),
+        ("ARGON2_MEMORY_KIB", "7"),
+        ("PASSWORD_MEMORY_MIB", "0"),
+        ("SIGN_IN_FREE_FAILURES", "-1"),
+        ("SMTP_PORT", "0"),
+        ("SMTP_TLS", "ssl"),
+        ("SMTP_FROM", "nobody"),
+        ("RESET_LINK_MINUTES", "0"),
     ];
-    life::refuses(&good, &wrong, &["DATABASE_URL_FILE", "KEYRING_FILE"]).await;
+    life::refuses(&good, &wrong, &["DATABASE_URL_FILE", "KEYRING_FILE", "AMQP_URL_FILE"]).await;
 }
 
 #[tokio::test]
 async fn help_documents_every_setting() {
-    life::help_documents(&Binary::new(BINARY), &["DATABASE_URL_FILE", "DATABASE_ENGINE", "KEYRING_FILE"])
-        .await;
+    let keys = [
+        "DATABASE_URL_FILE",
+        "DATABASE_ENGINE",
+        "KEYRING_FILE",
+        "AMQP_URL_FILE",
+        "FIRST_ADMIN_FILE",
+        "SIGN_UP",
+        "REQUIRE_VERIFIED_EMAIL",
+        "SESSION_DAYS",
+        "ARGON2_MEMORY_KIB",
+        "PASSWORD_MEMORY_MIB",
+        "SMTP_HOST",
+        "SMTP_PORT",
+        "SMTP_TLS",
+        "SMTP_FROM",
+        "SMTP_USERNAME_FILE",
+        "SMTP_PASSWORD_FILE",
+        "MAIL_DIR",
+    ];
+    life::help_documents(&Binary::new(BINARY), &keys).await;
 }
 
 #[tokio::test]
@@ -44,11 +79,17 @@ async fn a_database_that_is_away_is_named_and_waited_for() {
     let (direct, keyring) = (secret_file(database.url()), secret_file(KEYRING));
     let keyring = keyring.path().to_str().unwrap();
     let binary = Binary::new(BINARY).env("DATABASE_URL_FILE", direct.path().to_str().unwrap());
-    binary.env("KEYRING_FILE", keyring).succeeds(&["migrate"]).await;
+    let broker = secret_file(NO_BROKER);
+    let broker = broker.path().to_str().unwrap();
+    binary.env("KEYRING_FILE", keyring).env("AMQP_URL_FILE", broker).succeeds(&["migrate"]).await;
     let proxy = TcpProxy::to(database.address()).await;
     proxy.refuse();
     let url = secret_file(&database.url_through(proxy.address()));
-    let settings = [("DATABASE_URL_FILE", url.path().to_str().unwrap()), ("KEYRING_FILE", keyring)];
+    let settings = [
+        ("DATABASE_URL_FILE", url.path().to_str().unwrap()),
+        ("KEYRING_FILE", keyring),
+        ("AMQP_URL_FILE", broker),
+    ];
 
     let component = spawn_for_test::<Identity>(&settings).await.unwrap();
     let (api, admin) = (Api::new(component.url("")), Api::new(component.admin_url("")));
@@ -77,8 +118,10 @@ async fn a_database_that_is_away_is_named_and_waited_for() {
 #[tokio::test]
 async fn sigterm_ends_it_with_success() {
     let url = secret_file(NO_DATABASE);
-    let keyring = secret_file(KEYRING);
-    let binary = Binary::new(BINARY).env("DATABASE_URL_FILE", url.path().to_str().unwrap());
+    let (keyring, broker) = (secret_file(KEYRING), secret_file(NO_BROKER));
+    let binary = Binary::new(BINARY)
+        .env("DATABASE_URL_FILE", url.path().to_str().unwrap())
+        .env("AMQP_URL_FILE", broker.path().to_str().unwrap());
     life::ends_on_sigterm(binary.env("KEYRING_FILE", keyring.path().to_str().unwrap())).await;
 }
 

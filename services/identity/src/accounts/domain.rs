@@ -177,7 +177,7 @@ mod tests {
         for (text, key) in [
             ("Ada@Example.COM", "ada@example.com"),
             (" ada.lovelace+shop@example.com ", "ada.lovelace+shop@example.com"),
-            ("ada@örnek.example", "ada@xn--rnek-5qa.example"),
+            ("ada@örnek.example", "ada@xn--rnek-4qa.example"),
             ("o'brien@mail.example.org", "o'brien@mail.example.org"),
         ] {
             assert_eq!(Email::parse(text).unwrap().key(), key, "{text}");

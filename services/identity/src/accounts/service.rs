@@ -263,7 +263,7 @@ impl Accounts {
         if !self.hasher.verify(password, Some(account.password_hash.clone())).await?.matches {
             return Err(AccountError::WrongPassword);
         }
-        Ok(self.throttle.forgive(&counted, now).await?)
+        Ok(self.throttle.forgive(&counted).await?)
     }
 
     /// Sets a new password for somebody who knows the old one. Every other session ends; its owner is told.

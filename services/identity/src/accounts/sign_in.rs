@@ -82,7 +82,7 @@ impl SignIn {
         let verified = match self.hasher.verify(attempt.password, kept).await {
             Ok(verified) => verified,
             Err(error) => {
-                self.throttle.take_back(&counted, now).await?;
+                self.throttle.take_back(&counted).await?;
                 return Err(match error {
                     HashError::Busy => SignInError::Busy,
                     HashError::Failed(_) => StoreError::Database(Box::new(error)).into(),
@@ -90,7 +90,7 @@ impl SignIn {
             }
         };
         let Some(account) = account.filter(|_| verified.matches) else { return Err(SignInError::Refused) };
-        self.throttle.forgive(&counted, now).await?;
+        self.throttle.forgive(&counted).await?;
         if account.locked_at.is_some() {
             return Err(SignInError::Refused);
         }

@@ -176,7 +176,8 @@ impl Authorize {
             return Err(refuse(&request, "login_required", "nobody is signed in"));
         };
         let client = &request.recipient.client;
-        let given = if client.first_party { None } else { self.store.consent(account.id, &client.id).await? };
+        let given =
+            if client.first_party { None } else { self.store.consent(account.id, &client.id).await? };
         if needs_consent(&request, given.as_ref()) {
             if request.prompt.none {
                 return Err(refuse(&request, "consent_required", "the user has not agreed to this"));
@@ -225,11 +226,7 @@ impl Authorize {
 
     /// Whom the client expects. A hint that can't be read (its key may be long gone) says nothing, but without
     /// interaction it can't be answered either.
-    fn expected(
-        &self,
-        request: &AuthorizationRequest,
-        now: OffsetDateTime,
-    ) -> Result<Option<Uuid>, Refusal> {
+    fn expected(&self, request: &AuthorizationRequest, now: OffsetDateTime) -> Result<Option<Uuid>, Refusal> {
         let Some(hint) = &request.hint else { return Ok(None) };
         let claims = self.tokens.hint(hint, now).filter(|it| it.aud == request.recipient.client.id);
         match claims.and_then(|claims| claims.sub.parse().ok()) {

@@ -25,9 +25,13 @@ pub(super) fn needs_sign_in(
     let (auth_time, now) = (session.auth_time.unix_timestamp(), now.unix_timestamp());
     // They come back from the sign-in page to which this sent them. The time in the address is not secret and
     // proves nothing: whoever can change it sits in front of the browser, and clients look at `auth_time`.
-    let just_done = |after: i64| auth_time >= after && after >= now.saturating_sub(PATIENCE);
-    if request.signed_in_after.is_some_and(just_done) {
-        return false;
+    if let Some(after) = request.signed_in_after {
+        if auth_time < after {
+            return true;
+        }
+        if after >= now.saturating_sub(PATIENCE) {
+            return false;
+        }
     }
     request.prompt.sign_in || request.max_age.is_some_and(|age| auth_time.saturating_add(age) < now)
 }

@@ -102,8 +102,7 @@ fn details(
     recipient: Recipient,
 ) -> Result<AuthorizationRequest, Wrong> {
     // RFC 6749 §3.1: nothing stands twice.
-    let parameters =
-        parameters.clone().each_once(&[]).map_err(|_| invalid("a parameter stands twice"))?;
+    let parameters = parameters.clone().each_once(&[]).map_err(|_| invalid("a parameter stands twice"))?;
     let optional = |name, longest| match parameters.bounded(name, longest) {
         Ok(value) => Ok(value),
         Err(ParameterError::TooLong("state")) => Err(invalid("state is too long")),
@@ -129,10 +128,8 @@ fn details(
     if optional("response_mode", 100)?.is_some_and(|mode| mode != "query") {
         return Err(invalid("response_mode must be query"));
     }
-    let challenge = challenge(
-        optional("code_challenge", usize::MAX)?,
-        optional("code_challenge_method", usize::MAX)?,
-    )?;
+    let challenge =
+        challenge(optional("code_challenge", usize::MAX)?, optional("code_challenge_method", usize::MAX)?)?;
     let scopes = scopes(registry, &recipient.client, optional("scope", usize::MAX)?)?;
     let prompt = prompt(optional("prompt", usize::MAX)?)?;
     let seconds = |name, wrong| match optional(name, usize::MAX)? {
@@ -142,9 +139,14 @@ fn details(
         },
         None => Ok(None),
     };
+    let nonce = optional("nonce", LONGEST_NONCE)?;
+    if nonce.is_some_and(|nonce| nonce.contains(char::is_control)) {
+        // It is kept as text, which has no such characters.
+        return Err(invalid("nonce has control characters"));
+    }
     Ok(AuthorizationRequest {
         scopes,
-        nonce: optional("nonce", LONGEST_NONCE)?.map(str::to_owned),
+        nonce: nonce.map(str::to_owned),
         challenge,
         prompt,
         max_age: seconds("max_age", "max_age must be a number of seconds")?,
@@ -179,9 +181,9 @@ fn scopes(registry: &Registry, client: &Client, text: Option<&str>) -> Result<Sc
     let known: Scopes = asked.into_iter().filter(|scope| registry.scope(scope).is_some()).collect();
     let allowed = |scope: &str| {
         client.scopes.contains(scope)
-            && registry.scope(scope).is_some_and(|it| {
-                it.subject != Subject::Service && (client.first_party || it.third_party)
-            })
+            && registry
+                .scope(scope)
+                .is_some_and(|it| it.subject != Subject::Service && (client.first_party || it.third_party))
     };
     if known.is_empty() || !known.iter().all(allowed) {
         return Err(wrong("the client may not have a scope that it asks for, or asks for none"));
@@ -231,8 +233,16 @@ mod tests {
 
     #[test]
     fn a_request_without_fault_is_read_and_unknown_things_are_ignored() {
-        for more in ["", "&claims=%7B%7D&acr_values=a&ui_locales=tr&display=page&login_hint=x&foo=bar", "&nonce=n",
-            "&prompt=none", "&prompt=login+consent", "&max_age=0", "&response_mode=query", "&prompt=&max_age="] {
+        for more in [
+            "",
+            "&claims=%7B%7D&acr_values=a&ui_locales=tr&display=page&login_hint=x&foo=bar",
+            "&nonce=n",
+            "&prompt=none",
+            "&prompt=login+consent",
+            "&max_age=0",
+            "&response_mode=query",
+            "&prompt=&max_age=",
+        ] {
             assert_eq!(outcome(&format!("{GOOD}{more}")), "", "{more}");
         }
         assert_eq!(outcome(&GOOD.replace("scope=openid", "scope=openid+unheard.of")), "");
@@ -286,6 +296,7 @@ mod tests {
             ("state=x", "prompt=none+login", "invalid_request"),
             ("state=x", "prompt=create", "invalid_request"),
             ("state=x", "response_mode=fragment", "invalid_request"),
+            ("state=x", "nonce=a%00b", "invalid_request"),
             ("state=x", "request=x", "request_not_supported"),
             ("state=x", "request_uri=x", "request_uri_not_supported"),
             ("state=x", "registration=x", "registration_not_supported"),
@@ -293,7 +304,10 @@ mod tests {
             assert_eq!(outcome(&GOOD.replacen(from, to, 1)), code, "{to}");
         }
         for name in ["state", "nonce"] {
-            assert_eq!(outcome(&format!("{}&{name}={}", GOOD.replace("&state=x", ""), "a".repeat(3000))), "invalid_request");
+            assert_eq!(
+                outcome(&format!("{}&{name}={}", GOOD.replace("&state=x", ""), "a".repeat(3000))),
+                "invalid_request"
+            );
         }
     }
 }

@@ -9,11 +9,7 @@ use super::request::Recipient;
 use crate::oauth::no_store;
 
 /// Sends the browser to the client with these parameters, `state` and `iss`.
-pub(super) fn to_client(
-    recipient: &Recipient,
-    issuer: &str,
-    parameters: &[(&str, &str)],
-) -> Response {
+pub(super) fn to_client(recipient: &Recipient, issuer: &str, parameters: &[(&str, &str)]) -> Response {
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.extend_pairs(parameters);
     if let Some(state) = &recipient.state {

@@ -105,9 +105,9 @@ impl AssertionKey {
             (Public::P256(key), "ES256") | (Public::Ed25519(key), "EdDSA") => {
                 key.verify_sig(message, signature).is_ok()
             }
-            (Public::Rsa { n, e }, "RS256") => {
-                RsaPublicKeyComponents { n, e }.verify(&RSA_PKCS1_2048_8192_SHA256, message, signature).is_ok()
-            }
+            (Public::Rsa { n, e }, "RS256") => RsaPublicKeyComponents { n, e }
+                .verify(&RSA_PKCS1_2048_8192_SHA256, message, signature)
+                .is_ok(),
             (Public::Rsa { n, e }, "PS256") => {
                 RsaPublicKeyComponents { n, e }.verify(&RSA_PSS_2048_8192_SHA256, message, signature).is_ok()
             }

@@ -32,7 +32,10 @@ pub(crate) struct Authentication {
 
 /// What a request proves itself with.
 enum Credentials<'a> {
-    Secret { id: Cow<'a, str>, secret: Cow<'a, str> },
+    Secret {
+        id: Cow<'a, str>,
+        secret: Cow<'a, str>,
+    },
     Assertion(&'a str),
     /// A public client says who it is and can't prove it.
     None(&'a str),

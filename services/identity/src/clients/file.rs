@@ -184,7 +184,8 @@ mod tests {
     use super::*;
 
     const ONE: &str = r#"{"version":1,"scopes":[],"clients":[
-        {"id":"mobile","type":"public","grants":["authorization_code"],"redirectUris":["app://cb","https://a.example:8443/cb"]}]}"#;
+        {"id":"mobile","type":"public","grants":["authorization_code"],"scopes":[],
+         "redirectUris":["app://cb","https://a.example:8443/cb"]}]}"#;
 
     #[test]
     fn a_new_file_is_taken_up_and_a_broken_one_changes_nothing() {

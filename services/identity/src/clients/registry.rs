@@ -184,7 +184,8 @@ mod tests {
     #[test]
     fn only_the_port_of_a_loopback_address_may_differ() {
         let registered = "http://127.0.0.1/cb?a=1";
-        for same in ["http://127.0.0.1/cb?a=1", "http://127.0.0.1:1/cb?a=1", "http://127.0.0.1:65535/cb?a=1"] {
+        for same in ["http://127.0.0.1/cb?a=1", "http://127.0.0.1:1/cb?a=1", "http://127.0.0.1:65535/cb?a=1"]
+        {
             assert!(same_but_for_the_port(registered, same), "{same}");
         }
         for other in [

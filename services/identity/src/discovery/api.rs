@@ -88,8 +88,7 @@ impl Metadata {
         let issuer = &inner.issuer;
         let at = |path: &str| format!("{issuer}{path}");
         let registry = inner.clients.registry();
-        let of_users =
-            |scope: &&str| registry.scope(scope).is_some_and(|it| it.subject != Subject::Service);
+        let of_users = |scope: &&str| registry.scope(scope).is_some_and(|it| it.subject != Subject::Service);
         let grants = GRANT_TYPES.iter().filter(|grant| inner.password_grant || **grant != Grant::Password);
         let or_none = AUTHENTICATION.iter().copied().chain(["none"]).collect::<Vec<_>>();
         Self {

@@ -43,9 +43,10 @@ impl Grants {
 /// The one audience of the scopes: a service's own for system scopes; the gateway for those that a user could
 /// have too, since they are used through it.
 fn audience<'a>(registry: &'a Registry, scopes: &Scopes) -> Result<&'a str, OAuthError> {
-    let mut audiences = scopes.iter().filter_map(|scope| registry.scope(scope)).map(|scope| {
-        if scope.subject == Subject::Service { scope.audience.as_str() } else { GATEWAY }
-    });
+    let mut audiences = scopes
+        .iter()
+        .filter_map(|scope| registry.scope(scope))
+        .map(|scope| if scope.subject == Subject::Service { scope.audience.as_str() } else { GATEWAY });
     let first = audiences.next().unwrap_or(GATEWAY);
     if audiences.any(|audience| audience != first) {
         return Err(OAuthError::invalid_scope("the scopes are of several audiences: ask for one at a time"));

@@ -213,11 +213,7 @@ impl Grants {
             scopes,
             expires_at: (now + self.rules.access).min(family.expires_at),
             family: Some(family.id),
-            user: Some(User {
-                session,
-                auth_time: family.auth_time.unix_timestamp(),
-                roles: holder.roles,
-            }),
+            user: Some(User { session, auth_time: family.auth_time.unix_timestamp(), roles: holder.roles }),
             actor: None,
         };
         let mut answer = self.access(access, now)?;

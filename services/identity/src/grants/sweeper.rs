@@ -74,7 +74,8 @@ impl Sweeper {
             return Ok(0);
         }
         let clients: Vec<String> = self.clients.registry().client_ids().map(str::to_owned).collect();
-        let revoked = self.store.revoke_families_without_client(&clients, now - NEW_FAMILY, now, BATCH).await?;
+        let revoked =
+            self.store.revoke_families_without_client(&clients, now - NEW_FAMILY, now, BATCH).await?;
         if revoked > 0 {
             tracing::info!(revoked, "revoked what removed clients held");
         }

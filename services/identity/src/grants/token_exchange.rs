@@ -30,7 +30,8 @@ impl Grants {
         if parameters.optional("requested_token_type")?.is_some_and(|wanted| wanted != ACCESS_TOKEN) {
             return Err(OAuthError::invalid_request("requested_token_type must be that of an access token"));
         }
-        if parameters.optional("actor_token")?.is_some() || parameters.optional("actor_token_type")?.is_some() {
+        if parameters.optional("actor_token")?.is_some() || parameters.optional("actor_token_type")?.is_some()
+        {
             return Err(OAuthError::invalid_request("the actor is the client: actor_token is not taken"));
         }
         let registry = self.clients.registry();
@@ -67,8 +68,7 @@ impl Grants {
                 if kept.is_empty() && !allowed.is_empty() {
                     return Err(OAuthError::invalid_scope("the e-mail address is not verified yet"));
                 }
-                let user =
-                    User { session: claims.sid, auth_time: auth_time(claims), roles: holder.roles };
+                let user = User { session: claims.sid, auth_time: auth_time(claims), roles: holder.roles };
                 (kept, Some(user))
             }
             (TokenState::Service, TokenSubject::Service) => {

@@ -119,7 +119,9 @@ async fn of_refresh_token(
     now: OffsetDateTime,
 ) -> Result<Option<Introspection>, OAuthError> {
     let Some(token) = RefreshToken::decode(token) else { return Ok(None) };
-    let Some((family, holder)) = grants.store.find_family(token.family(), now).await? else { return Ok(None) };
+    let Some((family, holder)) = grants.store.find_family(token.family(), now).await? else {
+        return Ok(None);
+    };
     let good = family.is_alive(now)
         && holder.is_some()
         && may_know(client, &family.client_id)

@@ -80,7 +80,13 @@ struct Look {
 
 impl Keeper {
     pub(crate) fn new(store: Arc<dyn KeyStore>, keyring: KeyringFile, policy: Policy) -> Self {
-        Self { store, keyring, policy, known: watch::Sender::default(), trusted: platform_auth::Keys::default() }
+        Self {
+            store,
+            keyring,
+            policy,
+            known: watch::Sender::default(),
+            trusted: platform_auth::Keys::default(),
+        }
     }
 
     /// The keys, to be read whenever they are needed.

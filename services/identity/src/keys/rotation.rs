@@ -45,12 +45,7 @@ pub(crate) enum Occasion {
 }
 
 /// What has to be done at `now`; `keys` are all there ever were, by generation.
-pub(crate) fn plan(
-    keys: &[StoredKey],
-    policy: Policy,
-    occasion: Occasion,
-    now: OffsetDateTime,
-) -> Vec<Step> {
+pub(crate) fn plan(keys: &[StoredKey], policy: Policy, occasion: Occasion, now: OffsetDateTime) -> Vec<Step> {
     let Some(newest) = keys.last() else { return Vec::new() };
     let waits = newest.not_before > now;
     let not_before = match occasion {

@@ -82,7 +82,8 @@ impl Logout {
         if raw.len() > LONGEST_REQUEST {
             return Err(Fault::Malformed);
         }
-        let parameters = Parameters::parse(raw).and_then(|it| it.each_once(&[])).map_err(|_| Fault::Malformed)?;
+        let parameters =
+            Parameters::parse(raw).and_then(|it| it.each_once(&[])).map_err(|_| Fault::Malformed)?;
         let text = |name| parameters.optional(name).map_err(|_| Fault::Malformed);
         let now = platform_service::now();
         let hint = text("id_token_hint")?.and_then(|hint| self.tokens.hint(hint, now));
@@ -107,7 +108,8 @@ impl Logout {
         let Some((session, _)) = session else { return Ok(self.gone(headers, target, state)) };
         let hinted = hint.is_some_and(|hint| hint.sid == Some(session.id));
         let asked = by_form && text("decision")?.is_some();
-        if !hinted && !(asked && self.screens.form(headers, raw).is_ok()) {
+        let agreed = hinted || (asked && self.screens.form(headers, raw).is_ok());
+        if !agreed {
             // §6: anybody could link here; without a hint of this very session the person is asked.
             let kept = |name: &&'static str| {
                 let value = parameters.optional(name).ok().flatten()?;

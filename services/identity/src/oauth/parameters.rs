@@ -48,7 +48,8 @@ pub(crate) async fn form(request: Request) -> Result<(HeaderMap, Bytes), Paramet
 
 async fn read(body: Body) -> Result<Bytes, ParameterError> {
     axum::body::to_bytes(body, LARGEST_BODY).await.map_err(|error| {
-        let limit = std::error::Error::source(&error).is_some_and(|it| it.is::<http_body_util::LengthLimitError>());
+        let limit = std::error::Error::source(&error)
+            .is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
         if limit { ParameterError::TooLarge } else { ParameterError::Incomplete }
     })
 }

@@ -81,7 +81,9 @@ mod tests {
         assert!(Secret::decode(&text).is_some());
         // The last character has two bits that the bytes have not.
         let other = format!("{}B", &text[..ENCODED - 1]);
-        for wrong in [other.as_str(), "", "AAAA", &text[1..], &format!("{text}="), &format!(" {}", &text[1..])] {
+        for wrong in
+            [other.as_str(), "", "AAAA", &text[1..], &format!("{text}="), &format!(" {}", &text[1..])]
+        {
             assert!(Secret::decode(wrong).is_none(), "{wrong}");
         }
     }

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
-use super::form::{Field, FormView};
+use super::form::{Field, FormView, Look};
 use super::layout::{FormPage, Layout, page};
 use super::{Form, State, Visit, failed, go_to, protocol, with_continue};
 use crate::accounts::{self, Account, AccountError, Email, Password, Unacceptable};
@@ -257,7 +257,7 @@ fn ask_delete(visit: &Visit, wrong: Option<Unacceptable>) -> Response {
         .wrong(&layout, &wrong.map_or(Ok(()), Err));
     let mut form =
         FormView::new("/identity/account/delete", layout.text("account-delete-button"), vec![field]);
-    form.danger = true;
+    form.look = Look::Danger;
     let (title, lead) = (layout.text("account-delete"), Some(layout.text("account-delete-text")));
     let links = vec![("/identity/account".to_owned(), layout.text("account-title"))];
     page(visit, form.status(), &FormPage { layout, title, lead, notice: None, form, links }, None)
@@ -275,9 +275,10 @@ async fn render(
         Err(error) => return failed(visit, &AccountError::from(error)),
     };
     let layout = Layout::new(visit);
-    let part = |title: &str, path: &str, button: &str, fields| Part {
-        title: layout.text(title),
-        form: FormView::new(path, layout.text(button), fields),
+    let part = |title: &str, path: &str, button: &str, fields| {
+        let mut form = FormView::new(path, layout.text(button), fields);
+        form.look = Look::Secondary;
+        Part { title: layout.text(title), form }
     };
     let typed = |kept: &str, wrong: &Option<(String, Unacceptable)>| {
         let checked = wrong.as_ref().map_or(Ok(()), |(_, error)| Err(*error));

@@ -64,7 +64,8 @@ pub(super) async fn reset(
 }
 
 fn choose(visit: &Visit, token: &str, wrong: Option<Unacceptable>) -> Response {
-    let layout = Layout::new(visit);
+    let mut layout = Layout::new(visit);
+    layout.back = format!("/identity/reset?token={token}");
     let checked = wrong.map_or(Ok(()), Err);
     let field = Field::new(&layout, "new_password", "password", "new-password")
         .hint(&layout, "hint-new-password")

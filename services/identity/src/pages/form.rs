@@ -141,6 +141,12 @@ impl Field {
         self
     }
 
+    /// With another label.
+    pub(super) fn labelled(mut self, layout: &Layout, key: &str) -> Self {
+        self.label = layout.text(key);
+        self
+    }
+
     /// With what is wrong with it, when something is.
     pub(super) fn wrong<T>(mut self, layout: &Layout, checked: &Result<T, Unacceptable>) -> Self {
         self.error = checked.as_ref().err().map(|error| layout.text(error.key));
@@ -155,20 +161,42 @@ impl Field {
     }
 }
 
+/// How a form's button looks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    /// What the page is for.
+    Primary,
+    /// One of several things to do.
+    Secondary,
+    /// What can't be undone.
+    Danger,
+}
+
+impl Look {
+    /// Its class in the style sheet.
+    pub(super) fn class(self) -> &'static str {
+        match self {
+            Self::Primary => "button primary",
+            Self::Secondary => "button",
+            Self::Danger => "button danger",
+        }
+    }
+}
+
 /// A form as a page shows it.
 pub(super) struct FormView {
     pub(super) action: String,
     pub(super) fields: Vec<Field>,
     pub(super) hidden: Vec<(&'static str, String)>,
     pub(super) button: String,
-    pub(super) danger: bool,
+    pub(super) look: Look,
     /// What is wrong with all of it.
     pub(super) error: Option<String>,
 }
 
 impl FormView {
     pub(super) fn new(action: impl Into<String>, button: String, fields: Vec<Field>) -> Self {
-        Self { action: action.into(), fields, hidden: Vec::new(), button, danger: false, error: None }
+        Self { action: action.into(), fields, hidden: Vec::new(), button, look: Look::Primary, error: None }
     }
 
     pub(super) fn has_errors(&self) -> bool {

@@ -31,7 +31,11 @@ pub(super) struct Layout {
 
 impl Layout {
     pub(super) fn new(visit: &Visit) -> Self {
-        Self { language: visit.language, back: visit.address.clone(), csrf: visit.csrf.token().to_owned() }
+        Self {
+            language: visit.language,
+            back: back_to(&visit.address).to_owned(),
+            csrf: visit.csrf.token().to_owned(),
+        }
     }
 
     pub(super) fn text(&self, key: &str) -> String {
@@ -53,6 +57,18 @@ impl Layout {
 
     pub(super) fn icon(&self) -> &'static str {
         &ICON.path
+    }
+}
+
+/// Where to look at the page once more: some addresses are only sent to.
+fn back_to(address: &str) -> &str {
+    match address {
+        "/identity/account/password"
+        | "/identity/account/email"
+        | "/identity/account/verification"
+        | "/identity/account/sessions" => "/identity/account",
+        "/identity/sign-out" | "/identity/language" | "/identity/consent" => "/identity/sign-in",
+        other => other,
     }
 }
 

@@ -67,7 +67,10 @@ fn fields(visit: &Visit, form: &Form) -> [Field; 4] {
         Field::new(&layout, "name", "text", "name").with(form.text("name")),
         Field::new(&layout, "email", "email", "username").with(form.text("email")),
         Field::new(&layout, "city", "text", "address-level2").with(form.text("city")).optional(),
-        Field::new(&layout, "new_password", "password", "new-password").hint(&layout, "hint-new-password"),
+        Field::new(&layout, "new_password", "password", "new-password")
+            .labelled(&layout, "field-password")
+            .labelled(&layout, "field-password")
+            .hint(&layout, "hint-new-password"),
     ]
 }
 

@@ -4,12 +4,16 @@ use std::net::IpAddr;
 
 use http::{HeaderMap, header};
 
+/// The address of a request of which the gateway says nothing. It is nobody's, so nothing is counted by it: one
+/// who fails often must not make everybody wait.
+pub(super) const UNKNOWN: &str = "unknown";
+
 /// The caller's address as the gateway says it (`Forwarded: for=…`, RFC 7239 §5.2), in the form that is
 /// counted: an IPv6 network of 64 bits is one caller. Only the gateway reaches this service, and it removes
-/// what callers send under that name. Without the header, everybody counts as one.
+/// what callers send under that name.
 pub(crate) fn client_address(headers: &HeaderMap) -> String {
     let forwarded = headers.get(header::FORWARDED).and_then(|value| value.to_str().ok());
-    forwarded.and_then(parse).map_or_else(|| "unknown".to_owned(), network)
+    forwarded.and_then(parse).map_or_else(|| UNKNOWN.to_owned(), network)
 }
 
 fn parse(forwarded: &str) -> Option<IpAddr> {

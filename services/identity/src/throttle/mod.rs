@@ -8,6 +8,8 @@ mod address;
 mod policy;
 mod service;
 mod store;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use address::client_address;
 pub(crate) use policy::Policy;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
+use super::address::UNKNOWN;
 use super::policy::Policy;
 use super::store::ThrottleStore;
 use crate::accounts::StoreError;
@@ -78,7 +79,8 @@ impl Throttle {
             _ => None,
         };
         // The address first: what it is refused for does not count against the account.
-        let by_address = if known.is_some() { None } else { Some(key("address", address)) };
+        let stranger = known.is_none() && address != UNKNOWN;
+        let by_address = stranger.then(|| key("address", address));
         if let Some(address) = &by_address
             && let Some(until) = self.store.count(address, &self.address, now).await?
         {
@@ -104,18 +106,18 @@ impl Throttle {
     }
 
     /// The password was right: the account's failures are forgotten, the address's are not.
-    pub(crate) async fn forgive(&self, counted: &Counted, now: OffsetDateTime) -> Result<(), StoreError> {
+    pub(crate) async fn forgive(&self, counted: &Counted) -> Result<(), StoreError> {
         self.store.forget(&counted.own).await?;
         match &counted.address {
-            Some(address) => self.store.take_back(address, now).await,
+            Some(address) => self.store.take_back(address).await,
             None => Ok(()),
         }
     }
 
     /// The password was not looked at.
-    pub(crate) async fn take_back(&self, counted: &Counted, now: OffsetDateTime) -> Result<(), StoreError> {
+    pub(crate) async fn take_back(&self, counted: &Counted) -> Result<(), StoreError> {
         for key in counted.address.iter().chain([&counted.own]) {
-            self.store.take_back(key, now).await?;
+            self.store.take_back(key).await?;
         }
         Ok(())
     }
@@ -127,6 +129,9 @@ impl Throttle {
         whom: &str,
         now: OffsetDateTime,
     ) -> Result<Verdict, StoreError> {
+        if whom == UNKNOWN {
+            return Ok(Verdict::Go);
+        }
         let until = self.store.count(&key(kind, whom), &self.requests, now).await?;
         Ok(until.map_or(Verdict::Go, |until| wait(until, now)))
     }

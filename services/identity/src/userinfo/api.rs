@@ -21,8 +21,20 @@ const AUDIENCE: &str = "gateway";
 
 /// Every claim that is answered here or stands in an ID token, for discovery.
 pub(crate) const CLAIMS: [&str; 14] = [
-    "iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "sid", "name", "locale", "email",
-    "email_verified", "roles",
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "iat",
+    "auth_time",
+    "nonce",
+    "at_hash",
+    "sid",
+    "name",
+    "locale",
+    "email",
+    "email_verified",
+    "roles",
 ];
 
 /// What the endpoint works with. Cheap to clone.

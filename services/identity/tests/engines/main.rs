@@ -15,10 +15,28 @@ use platform_testkit::{Api, Binary, Engine, EngineDatabase, engine_tests, eventu
 use serde_json::Value;
 use tempfile::NamedTempFile;
 
-use flows::{a_code_becomes_tokens_that_say_who_signed_in, a_refresh_token_gives_the_next_one_and_the_lost_answer_again, two_refreshes_at_the_same_moment_get_the_same_successor, a_client_authenticates_in_each_of_its_ways, a_service_gets_tokens_for_one_audience, a_token_is_exchanged_for_less_and_never_for_more, a_password_gives_tokens_where_it_may, prompt_max_age_and_hint_decide_whether_somebody_signs_in_again, a_client_of_others_is_agreed_to_once, a_native_app_may_listen_on_any_port, signing_out_ends_what_the_session_gave};
-use refusals::{every_parameter_of_authorize_is_refused_in_the_right_place, every_parameter_of_token_is_refused_with_an_oauth_error, wrong_verbs_and_types_are_refused, userinfo_refuses_as_rfc_6750_says};
-use revoked::{a_code_works_once_and_its_replay_ends_what_it_gave, a_refresh_token_that_comes_again_ends_its_family, what_one_client_has_is_worth_nothing_to_another, revoking_ends_a_token_or_everything, a_removed_client_loses_everything, a_locked_account_loses_everything, what_is_over_is_swept};
+use flows::{
+    a_client_authenticates_in_each_of_its_ways, a_client_of_others_is_agreed_to_once,
+    a_code_becomes_tokens_that_say_who_signed_in, a_native_app_may_listen_on_any_port,
+    a_password_gives_tokens_where_it_may, a_refresh_token_gives_the_next_one_and_the_lost_answer_again,
+    a_service_gets_tokens_for_one_audience, a_token_is_exchanged_for_less_and_never_for_more,
+    prompt_max_age_and_hint_decide_whether_somebody_signs_in_again, signing_out_ends_what_the_session_gave,
+    two_refreshes_at_the_same_moment_get_the_same_successor,
+};
+use refusals::{
+    every_parameter_of_authorize_is_refused_in_the_right_place,
+    every_parameter_of_token_is_refused_with_an_oauth_error, userinfo_refuses_as_rfc_6750_says,
+    wrong_verbs_and_types_are_refused,
+};
+use revoked::{
+    a_code_works_once_and_its_replay_ends_what_it_gave, a_locked_account_loses_everything,
+    a_refresh_token_that_comes_again_ends_its_family, a_removed_client_loses_everything,
+    revoking_ends_a_token_or_everything, what_is_over_is_swept,
+    what_one_client_has_is_worth_nothing_to_another,
+};
 
+/// Nothing listens there: events wait.
+const NO_BROKER: &str = "amqp://user:password@127.0.0.1:1/none";
 const KEYRING: &str = r#"{"current":"2026","keys":{"2026":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"}}"#;
 /// Another key under the same id.
 const WRONG_KEY: &str = r#"{"current":"2026","keys":{"2026":"AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI"}}"#;
@@ -61,20 +79,14 @@ struct Store {
     engine: Engine,
     url: NamedTempFile,
     keyring: NamedTempFile,
-    /// No broker is there: events wait.
     broker: NamedTempFile,
 }
 
 impl Store {
     async fn empty(engine: Engine) -> Self {
         let database = engine.database().await;
-        Self {
-            engine,
-            url: secret_file(&database.url()),
-            keyring: secret_file(KEYRING),
-            broker: secret_file("amqp://nobody:nothing@127.0.0.1:1/none"),
-            _database: database,
-        }
+        let [url, keyring, broker] = [database.url().as_str(), KEYRING, NO_BROKER].map(secret_file);
+        Self { engine, url, keyring, broker, _database: database }
     }
 
     async fn migrated(engine: Engine) -> Self {
@@ -203,7 +215,9 @@ async fn replicas_agree_on_a_key_that_was_made_by_command(engine: Engine) {
     let before = keys(&one).await;
     store.binary().succeeds(&["rotate-keys"]).await;
     store.binary().succeeds(&["rotate-keys"]).await;
-    let agreed = || async { keys(&one).await["keys"].as_array().unwrap().len() == 2 && keys(&one).await == keys(&two).await };
+    let agreed = || async {
+        keys(&one).await["keys"].as_array().unwrap().len() == 2 && keys(&one).await == keys(&two).await
+    };
     eventually(Duration::from_secs(60), agreed).await;
     assert_eq!(keys(&one).await["keys"][0], before["keys"][0], "the one in use stays");
 }

@@ -28,7 +28,11 @@ pub(crate) async fn a_code_works_once_and_its_replay_ends_what_it_gave(engine: E
     assert!(given.len() <= 1);
     for answer in given {
         let tokens: Value = answer.json();
-        refused(&provider.refresh("web", tokens["refresh_token"].as_str().unwrap()).await, 400, "invalid_grant");
+        refused(
+            &provider.refresh("web", tokens["refresh_token"].as_str().unwrap()).await,
+            400,
+            "invalid_grant",
+        );
     }
 
     // A code waits a minute.
@@ -67,7 +71,13 @@ pub(crate) async fn a_refresh_token_that_comes_again_ends_its_family(engine: Eng
 
     // Somebody who saw an access token knows its family, and can't end it by that.
     let tokens = provider.tokens(&person, "openid").await;
-    let family = claims(tokens["access_token"].as_str().unwrap())["jti"].as_str().unwrap().split('.').next().unwrap().to_owned();
+    let family = claims(tokens["access_token"].as_str().unwrap())["jti"]
+        .as_str()
+        .unwrap()
+        .split('.')
+        .next()
+        .unwrap()
+        .to_owned();
     assert_eq!(family.len(), 32);
     let forged = format!("{}{}", &"A".repeat(22), &"B".repeat(42));
     refused(&provider.refresh("web", &forged).await, 400, "invalid_grant");
@@ -79,20 +89,35 @@ pub(crate) async fn what_one_client_has_is_worth_nothing_to_another(engine: Engi
     let person = provider.person().await;
     let code = person.code(&[]).await;
     refused(&provider.redeem("partner", &code, WEB).await, 400, "invalid_grant");
-    let public = [("grant_type", "authorization_code"), ("client_id", "mobile"), ("code", &code),
-        ("redirect_uri", WEB), ("code_verifier", VERIFIER)];
+    let public = [
+        ("grant_type", "authorization_code"),
+        ("client_id", "mobile"),
+        ("code", &code),
+        ("redirect_uri", WEB),
+        ("code_verifier", VERIFIER),
+    ];
     refused(&provider.form("/identity/token", &public).await, 400, "invalid_grant");
     let tokens: Value = provider.redeem("web", &code, WEB).await.expect(200).json();
-    let (access, refresh) = (tokens["access_token"].as_str().unwrap(), tokens["refresh_token"].as_str().unwrap());
+    let (access, refresh) =
+        (tokens["access_token"].as_str().unwrap(), tokens["refresh_token"].as_str().unwrap());
     refused(&provider.refresh("partner", refresh).await, 400, "invalid_grant");
     let public = [("grant_type", "refresh_token"), ("client_id", "mobile"), ("refresh_token", refresh)];
     refused(&provider.form("/identity/token", &public).await, 400, "invalid_grant");
     for token in [access, refresh] {
-        refused(&provider.form_as("partner", "/identity/revoke", &[("token", token)]).await, 400, "invalid_grant");
-        let told: Value = provider.form_as("partner", "/identity/introspect", &[("token", token)]).await.expect(200).json();
+        refused(
+            &provider.form_as("partner", "/identity/revoke", &[("token", token)]).await,
+            400,
+            "invalid_grant",
+        );
+        let told: Value =
+            provider.form_as("partner", "/identity/introspect", &[("token", token)]).await.expect(200).json();
         assert_eq!(told, serde_json::json!({"active": false}), "nothing is told about another's token");
     }
-    refused(&provider.form("/identity/introspect", &[("token", access), ("client_id", "mobile")]).await, 401, "invalid_client");
+    refused(
+        &provider.form("/identity/introspect", &[("token", access), ("client_id", "mobile")]).await,
+        401,
+        "invalid_client",
+    );
     assert!(provider.is_active(access).await && provider.is_active(refresh).await);
     provider.refresh("web", refresh).await.assert_status(200);
 }
@@ -101,7 +126,8 @@ pub(crate) async fn revoking_ends_a_token_or_everything(engine: Engine) {
     let provider = Provider::start(engine).await;
     let person = provider.person().await;
     let tokens = provider.tokens(&person, "openid").await;
-    let (access, refresh) = (tokens["access_token"].as_str().unwrap(), tokens["refresh_token"].as_str().unwrap());
+    let (access, refresh) =
+        (tokens["access_token"].as_str().unwrap(), tokens["refresh_token"].as_str().unwrap());
     assert!(provider.is_active(access).await);
     for _ in 0..2 {
         // Again is no error (RFC 7009 §2.2).
@@ -110,7 +136,8 @@ pub(crate) async fn revoking_ends_a_token_or_everything(engine: Engine) {
     assert!(!provider.is_active(access).await);
     assert!(provider.is_active(refresh).await);
     let again: Value = provider.refresh("web", refresh).await.expect(200).json();
-    let (access, refresh) = (again["access_token"].as_str().unwrap(), again["refresh_token"].as_str().unwrap());
+    let (access, refresh) =
+        (again["access_token"].as_str().unwrap(), again["refresh_token"].as_str().unwrap());
     assert!(provider.is_active(access).await);
     let hinted = [("token", refresh), ("token_type_hint", "access_token")];
     provider.form_as("web", "/identity/revoke", &hinted).await.assert_status(200);
@@ -129,8 +156,13 @@ pub(crate) async fn revoking_ends_a_token_or_everything(engine: Engine) {
 pub(crate) async fn a_removed_client_loses_everything(engine: Engine) {
     let provider = Provider::with(engine, &[("PASSWORD_GRANT", "true")], Vec::new()).await;
     let person = provider.person().await;
-    let pairs = [("grant_type", "password"), ("client_id", "script"), ("username", person.email.as_str()),
-        ("password", crate::support::PASSWORD), ("scope", "openid catalog.learn")];
+    let pairs = [
+        ("grant_type", "password"),
+        ("client_id", "script"),
+        ("username", person.email.as_str()),
+        ("password", crate::support::PASSWORD),
+        ("scope", "openid catalog.learn"),
+    ];
     let tokens: Value = provider.form("/identity/token", &pairs).await.expect(200).json();
     let access = tokens["access_token"].as_str().unwrap();
     assert!(provider.is_active(access).await);
@@ -149,8 +181,11 @@ pub(crate) async fn a_removed_client_loses_everything(engine: Engine) {
     std::fs::write(provider.clients.path(), file(none)).unwrap();
     eventually(Duration::from_secs(20), || async { !provider.is_active(access).await }).await;
     refused(&provider.exchange(access, "catalog", "").await, 400, "invalid_request");
-    let refresh = [("grant_type", "refresh_token"), ("client_id", "script"),
-        ("refresh_token", tokens["refresh_token"].as_str().unwrap())];
+    let refresh = [
+        ("grant_type", "refresh_token"),
+        ("client_id", "script"),
+        ("refresh_token", tokens["refresh_token"].as_str().unwrap()),
+    ];
     refused(&provider.form("/identity/token", &refresh).await, 401, "invalid_client");
 }
 
@@ -161,11 +196,20 @@ pub(crate) async fn a_locked_account_loses_everything(engine: Engine) {
     let code = person.code(&[]).await;
     let access = tokens["access_token"].as_str().unwrap();
     let pool = provider.pool().await;
-    sqlx::query("UPDATE accounts SET locked_at = now() WHERE id = $1").bind(person.account).execute(&pool).await.unwrap();
+    sqlx::query("UPDATE accounts SET locked_at = now() WHERE id = $1")
+        .bind(person.account)
+        .execute(&pool)
+        .await
+        .unwrap();
     refused(&provider.exchange(access, "order", "").await, 400, "invalid_request");
     refused(&provider.refresh("web", tokens["refresh_token"].as_str().unwrap()).await, 400, "invalid_grant");
     refused(&provider.redeem("web", &code, WEB).await, 400, "invalid_grant");
-    provider.api.with("authorization", &format!("Bearer {access}")).get("/identity/userinfo").await.assert_status(401);
+    provider
+        .api
+        .with("authorization", &format!("Bearer {access}"))
+        .get("/identity/userinfo")
+        .await
+        .assert_status(401);
     assert!(person.authorize(&[]).await.header("location").unwrap().starts_with("/identity/sign-in"));
 }
 
@@ -173,7 +217,10 @@ pub(crate) async fn what_is_over_is_swept(engine: Engine) {
     let provider = Provider::start(engine).await;
     let person = provider.person().await;
     let old = provider.tokens(&person, "openid").await;
-    provider.form_as("web", "/identity/revoke", &[("token", old["access_token"].as_str().unwrap())]).await.assert_status(200);
+    provider
+        .form_as("web", "/identity/revoke", &[("token", old["access_token"].as_str().unwrap())])
+        .await
+        .assert_status(200);
     let pool = provider.pool().await;
     for table in ["authorization_codes", "refresh_families", "revoked_tokens"] {
         let sql = format!("UPDATE {table} SET expires_at = now() - interval '2 hours'");

@@ -1,6 +1,5 @@
 //! A provider with clients, and people who use it.
 
-use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use http::Method;
@@ -90,30 +89,39 @@ impl Provider {
     pub(crate) async fn person_who_is(&self, instructor: bool, admin: bool) -> Person {
         let email = format!("ada.{}@example.com", Uuid::new_v4().simple());
         let body = json!({"email": email, "password": PASSWORD, "name": "Ada", "city": "İzmir"});
-        let account: Value = self.api.post("/identity/v1/accounts", body).await.expect(201).json();
-        let account: Uuid = account["id"].as_str().unwrap().parse().unwrap();
-        let (session, cookie) = (Uuid::new_v4(), URL_SAFE_NO_PAD.encode(digest(&SHA256, Uuid::new_v4().as_bytes())));
-        let hash = digest(&SHA256, cookie.as_bytes());
-        // Somebody signs in with a page; here only what comes of it matters.
+        self.api.post("/identity/v1/accounts", body).await.assert_status(201);
+        let cookie = self.sign_in(&email).await;
         let pool = self.pool().await;
-        let roles = "UPDATE accounts SET instructor = $2, admin = $3 WHERE id = $1";
-        sqlx::query(roles).bind(account).bind(instructor).bind(admin).execute(&pool).await.unwrap();
-        sqlx::query(
-            "INSERT INTO sessions (id, cookie_hash, account_id, auth_time, created_at, last_seen_at, expires_at, user_agent)
-             VALUES ($1, $2, $3, now() - interval '1 minute', now(), now(), now() + interval '1 day', 'test')",
-        )
-        .bind(session)
-        .bind(hash.as_ref())
-        .bind(account)
-        .execute(&pool)
-        .await
-        .unwrap();
+        let roles = "UPDATE accounts SET instructor = $2, admin = $3 WHERE email_key = $1 RETURNING id";
+        let roles = sqlx::query_scalar(roles).bind(&email).bind(instructor).bind(admin);
+        let account: Uuid = roles.fetch_one(&pool).await.unwrap();
+        // They signed in a minute ago.
+        let age =
+            "UPDATE sessions SET auth_time = now() - interval '1 minute' WHERE account_id = $1 RETURNING id";
+        let session: Uuid = sqlx::query_scalar(age).bind(account).fetch_one(&pool).await.unwrap();
         Person { api: self.api.with("cookie", &format!("id={cookie}")), account, session, email, cookie }
+    }
+
+    /// Signs in with the page; gives the session's cookie.
+    async fn sign_in(&self, email: &str) -> String {
+        let page = self.api.get("/identity/sign-in").await.expect(200);
+        let form_cookie = page.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+        let csrf = fields(&page.text()).into_iter().find(|(name, _)| name == "csrf").unwrap().1;
+        let pairs = [("csrf", csrf.as_str()), ("email", email), ("password", PASSWORD)];
+        let answer =
+            form(&self.api.with("cookie", &form_cookie), "/identity/sign-in", &pairs).await.expect(303);
+        let cookies = answer.headers.get_all("set-cookie").iter().filter_map(|it| it.to_str().ok());
+        let session = cookies.filter_map(|it| it.strip_prefix("id=")).next().unwrap();
+        session.split(';').next().unwrap().to_owned()
     }
 
     /// The database itself.
     pub(crate) async fn pool(&self) -> PgPool {
-        assert_eq!(self.store.engine, Engine::Postgres, "sessions are made by SQL here");
+        assert_eq!(
+            self.store.engine,
+            Engine::Postgres,
+            "what time and administrators do is done by SQL here"
+        );
         PgPool::connect(&std::fs::read_to_string(self.store.url.path()).unwrap()).await.unwrap()
     }
 
@@ -185,9 +193,9 @@ impl Person {
     /// The code for such a request.
     pub(crate) async fn code(&self, changed: &[(&str, &str)]) -> String {
         let answer = self.authorize(changed).await;
-        query(&answer).into_iter().find(|(name, _)| name == "code").map(|(_, value)| value).unwrap_or_else(|| {
-            panic!("no code: {} {:?} {}", answer.status, answer.headers, answer.text())
-        })
+        let code = parameter(&answer, "code");
+        assert!(code.is_some(), "no code: {} {:?} {}", answer.status, answer.headers, answer.text());
+        code.unwrap()
     }
 }
 
@@ -256,4 +264,25 @@ pub(crate) fn refused(answer: &Answer, status: u16, code: &str) {
     assert_eq!(answer.header("cache-control"), Some("no-store"));
     assert_eq!(answer.header("content-type"), Some("application/json"));
     assert_eq!(answer.header("www-authenticate").is_some(), status == 401, "{}", answer.text());
+}
+
+/// The hidden fields of a page.
+pub(crate) fn fields(page: &str) -> Vec<(String, String)> {
+    let unescape = |text: &str| {
+        let text =
+            text.replace("&#34;", "\"").replace("&quot;", "\"").replace("&#60;", "<").replace("&#62;", ">");
+        text.replace("&#39;", "'").replace("&#38;", "&").replace("&amp;", "&")
+    };
+    let value = |input: &str, name: &str| {
+        let rest = input.split_once(&format!("{name}=\""))?.1;
+        Some(unescape(rest.split_once('"')?.0))
+    };
+    let main = page.split_once("<main").map_or(page, |(_, main)| main);
+    let main = main.split_once("</main>").map_or(main, |(main, _)| main);
+    let inputs = main.split("<input type=\"hidden\"").skip(1);
+    let read = |input: &str| {
+        let input = input.split('>').next()?;
+        Some((value(input, "name")?, value(input, "value")?))
+    };
+    inputs.filter_map(read).collect()
 }

@@ -69,10 +69,7 @@ pub trait Component: 'static {
     }
 
     /// Runs one of [`Component::COMMANDS`].
-    fn command(
-        name: &'static str,
-        settings: Self::Settings,
-    ) -> impl Future<Output = Result<(), StartError>> {
+    fn command(name: &'static str, settings: Self::Settings) -> impl Future<Output = Result<(), StartError>> {
         async move {
             drop(settings);
             anyhow::bail!("{name} is not there")

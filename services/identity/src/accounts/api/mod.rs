@@ -5,6 +5,8 @@ mod admin;
 mod documents;
 mod own;
 mod problems;
+#[cfg(test)]
+mod tests;
 
 use url::Url;
 use utoipa_axum::router::OpenApiRouter;

@@ -209,8 +209,7 @@ impl GrantStore for SqlServerGrants {
         let family: Option<&[u8]> = family.as_ref().map(<[u8; 16]>::as_slice);
         let account: Option<&[u8]> = account.as_ref().map(<[u8; 16]>::as_slice);
         let session: Option<&[u8]> = session.as_ref().map(<[u8; 16]>::as_slice);
-        let rows =
-            self.query(sql, &[&token.jti.as_slice(), &family, &account, &session, &utc(now)]).await?;
+        let rows = self.query(sql, &[&token.jti.as_slice(), &family, &account, &session, &utc(now)]).await?;
         let row = rows.first().ok_or(StoreError::Corrupt)?;
         let ended = row.try_get::<bool, _>("ended").ok().flatten().ok_or(StoreError::Corrupt)?;
         Ok(match (ended, token.account, read_holder(row)) {
@@ -223,7 +222,9 @@ impl GrantStore for SqlServerGrants {
     async fn consent(&self, account: Uuid, client_id: &str) -> Result<Option<Scopes>, StoreError> {
         let sql = "SELECT scope FROM consents WHERE account_id = @P1 AND client_id = @P2";
         let rows = self.query(sql, &[&account.as_bytes().as_slice(), &client_id]).await?;
-        rows.first().map(|row| text(row, "scope").map(|it| Scopes::stored(&it)).ok_or(StoreError::Corrupt)).transpose()
+        rows.first()
+            .map(|row| text(row, "scope").map(|it| Scopes::stored(&it)).ok_or(StoreError::Corrupt))
+            .transpose()
     }
 
     async fn give_consent(
@@ -236,11 +237,13 @@ impl GrantStore for SqlServerGrants {
         let scope = scopes.to_string();
         let parameters: [&dyn ToSql; 4] =
             [&account.as_bytes().as_slice(), &client_id, &scope.as_str(), &utc(now)];
-        let update = "UPDATE consents SET scope = @P3, given_at = @P4 WHERE account_id = @P1 AND client_id = @P2";
+        let update =
+            "UPDATE consents SET scope = @P3, given_at = @P4 WHERE account_id = @P1 AND client_id = @P2";
         if self.execute(update, &parameters).await? > 0 {
             return Ok(());
         }
-        let insert = "INSERT INTO consents (account_id, client_id, scope, given_at) VALUES (@P1, @P2, @P3, @P4)";
+        let insert =
+            "INSERT INTO consents (account_id, client_id, scope, given_at) VALUES (@P1, @P2, @P3, @P4)";
         match self.execute(insert, &parameters).await {
             Ok(_) => Ok(()),
             // Another request was faster; what is asked last is what counts.

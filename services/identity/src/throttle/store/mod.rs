@@ -26,7 +26,7 @@ pub(crate) trait ThrottleStore: Send + Sync {
     ) -> Result<Option<OffsetDateTime>, StoreError>;
 
     /// Takes back an attempt that was none, and the wait that it began.
-    async fn take_back(&self, key: &Hash, now: OffsetDateTime) -> Result<(), StoreError>;
+    async fn take_back(&self, key: &Hash) -> Result<(), StoreError>;
 
     /// Forgets every failure of a key.
     async fn forget(&self, key: &Hash) -> Result<(), StoreError>;

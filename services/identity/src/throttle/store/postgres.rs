@@ -29,14 +29,15 @@ impl ThrottleStore for PostgresThrottle {
         now: OffsetDateTime,
     ) -> Result<Option<OffsetDateTime>, StoreError> {
         // One statement: of many at the same moment each counts, and sees what the one before it has counted.
+        // No wait is a time long past and not `now`, which another replica's clock may not have reached.
         let counted = sqlx::query(
             "INSERT INTO sign_in_failures AS kept (key_hash, failures, last_at, blocked_until, expires_at)
-             VALUES ($1, 1, $2, $2 + CASE WHEN $4::int < 1 THEN make_interval(secs => $5::int) ELSE '0' END, $3)
+             VALUES ($1, 1, $2, CASE WHEN $4::int < 1 THEN $2 + make_interval(secs => $5::int) ELSE 'epoch' END, $3)
              ON CONFLICT (key_hash) DO UPDATE SET
                  failures = CASE WHEN kept.expires_at <= $2 THEN 1 ELSE kept.failures + 1 END,
                  last_at = $2,
                  expires_at = $3,
-                 blocked_until = CASE WHEN kept.expires_at <= $2 OR kept.failures + 1 <= $4::int THEN $2
+                 blocked_until = CASE WHEN kept.expires_at <= $2 OR kept.failures + 1 <= $4::int THEN 'epoch'
                      ELSE $2 + make_interval(secs => least(
                          $6::int, $5::int * power(2, least(kept.failures - $4::int, 20)))) END
              WHERE kept.blocked_until <= $2",
@@ -57,13 +58,13 @@ impl ThrottleStore for PostgresThrottle {
         Ok(Some(until.unwrap_or(now)))
     }
 
-    async fn take_back(&self, key: &Hash, now: OffsetDateTime) -> Result<(), StoreError> {
+    async fn take_back(&self, key: &Hash) -> Result<(), StoreError> {
         for sql in [
-            "DELETE FROM sign_in_failures WHERE key_hash = $1 AND failures = 1 AND $2 IS NOT NULL",
-            "UPDATE sign_in_failures SET failures = failures - 1, blocked_until = least(blocked_until, $2)
+            "DELETE FROM sign_in_failures WHERE key_hash = $1 AND failures = 1",
+            "UPDATE sign_in_failures SET failures = failures - 1, blocked_until = 'epoch'
              WHERE key_hash = $1 AND failures > 1",
         ] {
-            sqlx::query(sql).bind(key.as_slice()).bind(now).execute(&self.0).await?;
+            sqlx::query(sql).bind(key.as_slice()).execute(&self.0).await?;
         }
         Ok(())
     }

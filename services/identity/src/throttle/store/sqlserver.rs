@@ -56,7 +56,7 @@ impl ThrottleStore for SqlServerThrottle {
                          last_at = @P2,
                          expires_at = @P3,
                          blocked_until = CASE
-                             WHEN expires_at <= @P2 OR failures + 1 <= @P4 THEN @P2
+                             WHEN expires_at <= @P2 OR failures + 1 <= @P4 THEN '1970-01-01'
                              WHEN failures - @P4 > 20
                                  OR @P5 * POWER(CAST(2 AS bigint), failures - @P4) > @P6
                                  THEN DATEADD(second, @P6, @P2)
@@ -76,7 +76,8 @@ impl ThrottleStore for SqlServerThrottle {
             let inserted = self
                 .execute(
                     "INSERT INTO sign_in_failures (key_hash, failures, last_at, blocked_until, expires_at)
-                     VALUES (@P1, 1, @P2, DATEADD(second, CASE WHEN @P4 < 1 THEN @P5 ELSE 0 END, @P2), @P3)",
+                     VALUES (@P1, 1, @P2, CASE WHEN @P4 < 1 THEN DATEADD(second, @P5, @P2) ELSE '1970-01-01' END,
+                             @P3)",
                     &[&key.as_slice(), &at, &expires_at, &policy.free, &policy.first_seconds],
                 )
                 .await;
@@ -89,14 +90,13 @@ impl ThrottleStore for SqlServerThrottle {
         }
     }
 
-    async fn take_back(&self, key: &Hash, now: OffsetDateTime) -> Result<(), StoreError> {
+    async fn take_back(&self, key: &Hash) -> Result<(), StoreError> {
         let key = key.as_slice();
         let sql = "DELETE FROM sign_in_failures WHERE key_hash = @P1 AND failures = 1";
         self.execute(sql, &[&key]).await?;
-        let sql = "UPDATE sign_in_failures SET failures = failures - 1,
-                       blocked_until = CASE WHEN blocked_until < @P2 THEN blocked_until ELSE @P2 END
+        let sql = "UPDATE sign_in_failures SET failures = failures - 1, blocked_until = '1970-01-01'
                    WHERE key_hash = @P1 AND failures > 1";
-        self.execute(sql, &[&key, &utc(now)]).await?;
+        self.execute(sql, &[&key]).await?;
         Ok(())
     }
 

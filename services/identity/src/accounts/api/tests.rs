@@ -1,0 +1,341 @@
+//! The JSON routes with tokens, over the stores on a real PostgreSQL.
+
+use std::sync::Arc;
+
+use axum::Router;
+use http::Method;
+use platform_auth::{Authenticator, KeySet, Keys};
+use platform_messaging::RelayWaker;
+use platform_testkit::{Api, Postgres, TestIssuer, bad_input};
+use serde_json::{Value, json};
+use time::Duration;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::{State, routes};
+use crate::POSTGRES_MIGRATIONS;
+use crate::accounts::store::AccountStore;
+use crate::accounts::{Accounts, Hasher, PostgresAccounts, Roles, Rules};
+use crate::cookies::Jar;
+use crate::mail::{MailWaker, PostgresMails};
+use crate::sessions::{PostgresSessions, SessionStore, Sessions};
+use crate::settings::{LimitSettings, PasswordSettings};
+use crate::throttle::{PostgresThrottle, Throttle};
+
+const PASSWORD: &str = "correct horse battery";
+
+/// The routes, served.
+struct World {
+    api: Api,
+    accounts: Accounts,
+    sessions: Sessions,
+    pool: sqlx::PgPool,
+    stop: CancellationToken,
+    _database: Postgres,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl World {
+    async fn new(verified_email_required: bool) -> Self {
+        let database = Postgres::database().await;
+        let pool = sqlx::PgPool::connect(database.url()).await.unwrap();
+        POSTGRES_MIGRATIONS.run(&pool).await.unwrap();
+        let passwords = PasswordSettings {
+            argon2_memory_kib: 64,
+            argon2_iterations: 1,
+            argon2_parallelism: 1,
+            password_memory_mib: 1,
+        };
+        let limits = LimitSettings {
+            sign_in_free_failures: 3,
+            sign_in_free_failures_by_address: 50,
+            sign_in_first_delay_seconds: 600,
+            sign_in_longest_delay_seconds: 600,
+            sign_in_forget_seconds: 3600,
+            requests_free: 1000,
+        };
+        let throttle = Throttle::new(Arc::new(PostgresThrottle::new(pool.clone())), &limits);
+        let store: Arc<dyn AccountStore> = Arc::new(PostgresAccounts::new(pool.clone()));
+        let rules = Rules { sign_up_open: true, mail_reaches_people: false, verified_email_required };
+        let accounts = Accounts::new(
+            Arc::clone(&store),
+            Arc::new(PostgresMails::new(pool.clone())),
+            Hasher::new(&passwords).unwrap(),
+            throttle,
+            rules,
+            (RelayWaker::default(), MailWaker::default()),
+        );
+        let kept: Arc<dyn SessionStore> = Arc::new(PostgresSessions::new(pool.clone()));
+        let sessions = Sessions::new(kept, store, Jar { https: false }, Duration::DAY);
+        let public = |path: &str| format!("http://localhost:8080/identity{path}").parse().unwrap();
+        let state = State::new(accounts.clone(), sessions.clone(), public);
+
+        let keys = Keys::default();
+        let jwks = json!({ "keys": [TestIssuer::shared().jwk()] }).to_string();
+        keys.replace(KeySet::parse(jwks.as_bytes()).unwrap());
+        let authenticator = Authenticator::new("http://localhost:8080/identity".to_owned(), "gateway", keys);
+        let router = authenticator.protect(Router::from(routes().with_state(state)));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let api = Api::new(format!("http://{}", listener.local_addr().unwrap()));
+        let stop = CancellationToken::new();
+        let (stopped, drain) = (stop.clone(), std::time::Duration::ZERO);
+        tokio::spawn(platform_http::server::serve(listener, router, stopped, drain));
+        Self { api, accounts, sessions, pool, stop, _database: database }
+    }
+
+    /// Signs somebody up; gives their id.
+    async fn account(&self, email: &str) -> Uuid {
+        let body = json!({ "email": email, "password": PASSWORD, "name": "Ada", "language": "en" });
+        self.api.post("/identity/v1/accounts", body).await.assert_status(201);
+        self.accounts.find_by_email(email).await.unwrap().unwrap().id
+    }
+
+    /// Calls as this user, with this scope, having signed in just now.
+    fn calling(&self, user: Uuid, scope: &str) -> Api {
+        self.api.with_token(&TestIssuer::shared().user("gateway", user).scope(scope).sign())
+    }
+
+    fn own(&self, user: Uuid) -> Api {
+        self.calling(user, "account.manage")
+    }
+
+    /// The types of the events of somebody's account, with their versions.
+    async fn events(&self, id: Uuid) -> Vec<(String, i64)> {
+        let sql =
+            "SELECT routing_key, aggregate_version FROM outbox WHERE aggregate_id = $1 ORDER BY position";
+        sqlx::query_as(sql).bind(id.to_string()).fetch_all(&self.pool).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn an_account_is_read_and_changed_by_its_owner_only() {
+    let world = World::new(false).await;
+    let ada = world.account("ada@example.com").await;
+    let own = world.own(ada);
+    let answer = own.get("/identity/v1/account").await.expect(200);
+    let (tag, document) = (answer.header("etag").unwrap().to_owned(), answer.json::<Value>());
+    assert_eq!((&document["email"], &document["roles"]), (&json!("ada@example.com"), &json!(["student"])));
+    assert!(!answer.text().contains("argon2"));
+
+    let change = json!({ "name": " Ada Lovelace ", "city": "Londra" });
+    own.patch("/identity/v1/account", change.clone()).await.problem(428, "precondition-required");
+    let changed = own.with("if-match", &tag).patch("/identity/v1/account", change.clone()).await.expect(200);
+    assert_eq!(changed.json::<Value>()["name"], "Ada Lovelace");
+    own.with("if-match", &tag)
+        .patch("/identity/v1/account", change)
+        .await
+        .problem(412, "precondition-failed");
+
+    world.api.get("/identity/v1/account").await.problem(401, "unauthenticated");
+    world.calling(ada, "order.read").get("/identity/v1/account").await.assert_status(403);
+    let elsewhere = TestIssuer::shared().user("order", ada).scope("account.manage").sign();
+    world.api.with_token(&elsewhere).get("/identity/v1/account").await.problem(401, "unauthenticated");
+    world.own(Uuid::now_v7()).get("/identity/v1/account").await.problem(404, "not-found");
+    assert_eq!(world.events(ada).await, [("identity.user.registered.v1".to_owned(), 1)]);
+}
+
+#[tokio::test]
+async fn teaching_is_for_verified_addresses_where_that_is_demanded_and_told_once() {
+    let world = World::new(true).await;
+    let ada = world.account("ada@example.com").await;
+    let own = world.own(ada);
+    own.post("/identity/v1/account/teaching", json!({})).await.problem(403, "email-not-verified");
+    let verified = "UPDATE accounts SET email_verified_at = now() WHERE id = $1";
+    sqlx::query(verified).bind(ada).execute(&world.pool).await.unwrap();
+    for _ in 0..2 {
+        let answer = own.post("/identity/v1/account/teaching", json!({})).await.expect(200);
+        assert_eq!(answer.json::<Value>()["roles"], json!(["student", "instructor"]));
+    }
+    let granted = ("identity.role.granted.v1".to_owned(), 2);
+    assert_eq!(world.events(ada).await, [("identity.user.registered.v1".to_owned(), 1), granted]);
+}
+
+#[tokio::test]
+async fn what_can_not_be_undone_wants_a_recent_password() {
+    let world = World::new(false).await;
+    let ada = world.account("ada@example.com").await;
+    let hour_ago = platform_service::now().unix_timestamp() - 3600;
+    let token =
+        TestIssuer::shared().user("gateway", ada).scope("account.manage").claim("auth_time", hour_ago);
+    let stale = world.api.with_token(&token.sign());
+    let change = json!({ "current_password": PASSWORD, "new_password": "another horse battery" });
+    let path = "/identity/v1/account/password";
+    for answer in [
+        stale.put(path, change.clone()).await,
+        stale.put("/identity/v1/account/email", json!({ "email": "new@example.com" })).await,
+        stale.delete("/identity/v1/account").await,
+    ] {
+        answer.problem(401, "unauthenticated");
+        assert!(answer.header("www-authenticate").unwrap().contains("max_age=\"300\""));
+    }
+    let own = world.own(ada);
+    own.put("/identity/v1/account/email", json!({ "email": "new@example.com" })).await.assert_status(202);
+    let wrong = json!({ "current_password": "no", "new_password": "another horse battery" });
+    own.put(path, wrong.clone()).await.problem(422, "invalid-request");
+    own.put(path, change).await.assert_status(204);
+    for _ in 0..4 {
+        own.put(path, wrong.clone()).await.assert_status(422);
+    }
+    assert!(own.put(path, wrong).await.expect(429).header("retry-after").is_some());
+
+    own.delete("/identity/v1/account").await.assert_status(204);
+    own.get("/identity/v1/account").await.problem(404, "not-found");
+    own.delete("/identity/v1/account").await.problem(404, "not-found");
+    let deleted = world.events(ada).await.pop().unwrap();
+    assert_eq!(deleted.0, "identity.user.deleted.v1");
+    let left: (Option<String>, String, Option<String>) =
+        sqlx::query_as("SELECT email, name, password_hash FROM accounts WHERE id = $1")
+            .bind(ada)
+            .fetch_one(&world.pool)
+            .await
+            .unwrap();
+    assert_eq!(left, (None, String::new(), None));
+    let mails: i64 = sqlx::query_scalar("SELECT count(*) FROM mails").fetch_one(&world.pool).await.unwrap();
+    assert_eq!(mails, 0, "a mail to somebody who is gone waits");
+}
+
+#[tokio::test]
+async fn sessions_end_with_their_refresh_tokens_and_for_their_owner_only() {
+    let world = World::new(false).await;
+    let (ada, eve) = (world.account("ada@example.com").await, world.account("eve@example.com").await);
+    let account = world.accounts.find(ada).await.unwrap().unwrap();
+    let headers = http::HeaderMap::new();
+    let (one, _) = world.sessions.sign_in(&headers, &account).await.unwrap();
+    let (two, _) = world.sessions.sign_in(&headers, &account).await.unwrap();
+    for session in [Some(one.id), Some(two.id), None] {
+        sqlx::query(
+            "INSERT INTO refresh_families (id, client_id, account_id, session_id, scope, auth_time, current_hash,
+                                           rotated_at, created_at, idle_until, expires_at)
+             VALUES ($1, 'web', $2, $3, 'openid', now(), sha256('x'), now(), now(), now(), now())",
+        )
+        .bind(Uuid::now_v7())
+        .bind(ada)
+        .bind(session)
+        .execute(&world.pool)
+        .await
+        .unwrap();
+    }
+    let alive = || async {
+        let sql = "SELECT count(*) FROM refresh_families WHERE revoked_at IS NULL";
+        sqlx::query_scalar::<_, i64>(sql).fetch_one(&world.pool).await.unwrap()
+    };
+    let token = TestIssuer::shared().user("gateway", ada).scope("account.manage").claim("sid", one.id).sign();
+    let own = world.api.with_token(&token);
+    let list: Value = own.get("/identity/v1/account/sessions").await.expect(200).json();
+    let items = list["items"].as_array().unwrap();
+    let current: Vec<_> = items.iter().filter(|it| it["current"] == true).map(|it| &it["id"]).collect();
+    assert_eq!((items.len(), current), (2, vec![&json!(one.id)]));
+
+    let path = format!("/identity/v1/account/sessions/{}", two.id);
+    world.own(eve).delete(&path).await.problem(404, "not-found");
+    assert_eq!(alive().await, 3);
+    own.delete(&path).await.assert_status(204);
+    assert_eq!(alive().await, 2);
+    own.delete(&path).await.problem(404, "not-found");
+    own.delete("/identity/v1/account/sessions/x").await.problem(404, "not-found");
+
+    // A new password leaves the session that it was given in, and nothing else.
+    let change = json!({ "current_password": PASSWORD, "new_password": "another horse battery" });
+    own.put("/identity/v1/account/password", change).await.assert_status(204);
+    assert_eq!(alive().await, 1);
+    assert!(world.sessions.find(one.id).await.unwrap().is_some());
+    own.delete("/identity/v1/account/sessions").await.assert_status(204);
+    assert_eq!(alive().await, 0);
+    assert!(world.sessions.find(one.id).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn administrators_find_lock_and_promote_others_but_not_themselves() {
+    let world = World::new(false).await;
+    let root = world.account("root@example.com").await;
+    let mut users = Vec::new();
+    for number in 0..5 {
+        users.push(world.account(&format!("user{number}@example.com")).await);
+    }
+    let admin = world.calling(root, "identity.admin");
+    let mut path = "/identity/v1/users?search=USER&limit=2".to_owned();
+    let mut found = Vec::new();
+    loop {
+        let answer = admin.get(&path).await.expect(200);
+        let page: Value = answer.json();
+        found.extend(page["items"].as_array().unwrap().iter().map(|user| user["id"].clone()));
+        match page["next"].as_str() {
+            Some(next) => {
+                assert!(answer.header("link").unwrap().contains("search=USER"));
+                path = format!("/identity/v1/users?search=USER&limit=2&cursor={next}");
+            }
+            None => break,
+        }
+    }
+    let newest_first: Vec<_> = users.iter().rev().map(|id| json!(id)).collect();
+    assert_eq!(found, newest_first);
+    for wrong in
+        ["limit=0", "cursor=x", "search=a&search=b", "colour=red", &format!("search={}", "x".repeat(300))]
+    {
+        admin.get(&format!("/identity/v1/users?{wrong}")).await.problem(400, "malformed-request");
+    }
+    assert_eq!(admin.get("/identity/v1/users?search=%25").await.json::<Value>()["items"], json!([]));
+
+    let user = users[0];
+    let account = world.accounts.find(user).await.unwrap().unwrap();
+    let (session, _) = world.sessions.sign_in(&http::HeaderMap::new(), &account).await.unwrap();
+    let lock = format!("/identity/v1/users/{user}/lock");
+    let locked: Value = admin.put(&lock, json!({})).await.expect(200).json();
+    assert!(locked["locked_at"].is_string());
+    assert_eq!(admin.put(&lock, json!({})).await.expect(200).json::<Value>(), locked, "locking twice");
+    assert!(world.sessions.find(session.id).await.unwrap().is_none());
+    assert!(admin.delete(&lock).await.expect(200).json::<Value>()["locked_at"].is_null());
+
+    let roles = format!("/identity/v1/users/{user}/roles");
+    let both = json!({ "instructor": true, "admin": true });
+    let promoted: Value = admin.put(&roles, both.clone()).await.expect(200).json();
+    assert_eq!(promoted["roles"], json!(["student", "instructor", "admin"]));
+    assert_eq!(
+        world.events(user).await.iter().filter(|(kind, _)| kind == "identity.role.granted.v1").count(),
+        2
+    );
+    world.accounts.set_roles(root, Roles { instructor: false, admin: true }).await.unwrap();
+    let own = format!("/identity/v1/users/{root}");
+    admin.put(&format!("{own}/lock"), json!({})).await.problem(409, "own-account");
+    let nothing = json!({ "instructor": true, "admin": false });
+    admin.put(&format!("{own}/roles"), nothing).await.problem(409, "own-account");
+    admin.delete(&format!("/identity/v1/users/{user}/sessions")).await.assert_status(204);
+
+    let nobody = Uuid::now_v7();
+    admin.get(&format!("/identity/v1/users/{nobody}")).await.problem(404, "not-found");
+    admin.put(&format!("/identity/v1/users/{nobody}/lock"), json!({})).await.problem(404, "not-found");
+    for other in [world.own(root), world.api.clone()] {
+        for answer in [
+            other.get("/identity/v1/users").await,
+            other.get(&own).await,
+            other.put(&lock, json!({})).await,
+            other.delete(&lock).await,
+            other.put(&roles, both.clone()).await,
+            other.delete(&format!("/identity/v1/users/{user}/sessions")).await,
+        ] {
+            assert!(matches!(answer.status.as_u16(), 401 | 403), "{}", answer.text());
+        }
+    }
+}
+
+#[tokio::test]
+async fn whatever_is_wrong_with_a_body_is_a_4xx() {
+    let world = World::new(false).await;
+    let ada = world.account("ada@example.com").await;
+    let own = world.own(ada);
+    let profile = json!({ "name": "Ada", "city": "Londra", "language": "tr" });
+    bad_input::check_with(&own.with("if-match", "\"1\""), Method::PATCH, "/identity/v1/account", &profile)
+        .await;
+    let password = json!({ "current_password": PASSWORD, "new_password": "another horse battery" });
+    bad_input::check_with(&own, Method::PUT, "/identity/v1/account/password", &password).await;
+    let email = json!({ "email": "new@example.com" });
+    bad_input::check_with(&own, Method::PUT, "/identity/v1/account/email", &email).await;
+    let admin = world.calling(ada, "identity.admin");
+    let roles = json!({ "instructor": true, "admin": true });
+    bad_input::check_with(&admin, Method::PUT, &format!("/identity/v1/users/{ada}/roles"), &roles).await;
+}
