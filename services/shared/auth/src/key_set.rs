@@ -23,7 +23,7 @@ pub enum KeySetError {
     #[error("not a JWKS: an object with a list `keys`")]
     NotAKeySet,
     /// It has no key that a token of ours could be signed with.
-    #[error("the JWKS has no usable key: {}", if .0.is_empty() { "it is empty".to_owned() } else { .0.join("; ") })]
+    #[error("the JWKS has no usable key: {}", .0.join("; "))]
     NoUsableKey(Vec<String>),
 }
 
@@ -86,6 +86,9 @@ impl KeySet {
         if keys.len() > MOST_KEYS {
             ignored.push(format!("only the first {MOST_KEYS} of {} keys are used", keys.len()));
             keys.truncate(MOST_KEYS);
+        }
+        if document.keys.is_empty() {
+            ignored.push("it is empty".to_owned());
         }
         if keys.is_empty() {
             return Err(KeySetError::NoUsableKey(ignored));
@@ -218,6 +221,7 @@ mod tests {
         {
             assert_eq!(KeySet::parse(text.as_bytes()).unwrap_err(), KeySetError::NotAKeySet, "{text}");
         }
-        assert_eq!(KeySet::parse(br#"{"keys":[]}"#).unwrap_err(), KeySetError::NoUsableKey(Vec::new()));
+        let empty = KeySet::parse(br#"{"keys":[]}"#).unwrap_err();
+        assert_eq!(empty.to_string(), "the JWKS has no usable key: it is empty");
     }
 }

