@@ -54,6 +54,15 @@ pub struct Settings {
     #[arg(long, env, default_value_t)]
     pub trusted_proxies: Networks,
 
+    /// File with the certificate and those of its issuers (PEM), to serve the API over TLS. A renewed one is
+    /// taken into use within 10 seconds; a wrong one is refused and the last good one stays.
+    #[arg(long, env, requires = "tls_key_file")]
+    pub tls_certificate_file: Option<PathBuf>,
+
+    /// File with the certificate's private key (PEM).
+    #[arg(long, env, requires = "tls_certificate_file")]
+    pub tls_key_file: Option<PathBuf>,
+
     /// Threads that serve requests, each with connections of its own; 0: one for each core.
     #[arg(long, env, default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=256))]
     pub serving_threads: u16,

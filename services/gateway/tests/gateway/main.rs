@@ -8,5 +8,6 @@ mod proxy;
 mod reload;
 mod resilience;
 mod support;
+mod tls;
 mod tokens;
 mod wire;
