@@ -46,3 +46,11 @@ generate: ## Write generated files anew (CRD, OpenAPI, events, Compose)
 .PHONY: bench
 bench: tools ## Measure memory, binary size and start of each component
 	@bash e2e/bench.sh
+
+.PHONY: bench-gateway
+bench-gateway: tools ## Measure the gateway's CPU time a request against nginx, Envoy and HAProxy
+	@bash e2e/bench/gateway.sh
+
+.PHONY: soak
+soak: ## Kill and replace the gateway's upstreams under load for 10 minutes
+	SOAK_SECONDS=600 cargo test -p gateway --test gateway soak

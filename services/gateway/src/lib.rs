@@ -101,6 +101,8 @@ impl Component for Gateway {
             }
             None => None,
         };
+        let exports = settings.common.telemetry.otlp_endpoint.is_some();
+        let traced = if exports { settings.trace_ratio } else { 0.0 };
         let shared = Arc::new(Shared {
             tokens: Tokens::new(authenticator, exchange),
             told: Told::new(&settings.common.server.public_url),
@@ -108,7 +110,7 @@ impl Component for Gateway {
             live: reload.live(),
             limits,
             load: Load::new(settings.max_active_requests),
-            log: Log::new(settings.access_log_ratio),
+            log: Log::new(settings.access_log_ratio, traced),
             tls,
             most_connections: usize::try_from(settings.max_connections)?,
         });

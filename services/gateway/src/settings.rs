@@ -79,6 +79,10 @@ pub struct Settings {
     /// Share of requests in the access log, from 0 to 1. Failures and slow requests are always in it.
     #[arg(long, env, default_value = "0.01", value_parser = ratio)]
     pub access_log_ratio: f64,
+
+    /// Share of requests that are traced, from 0 to 1, when OTLP_ENDPOINT is set. Services follow the gateway.
+    #[arg(long, env, default_value = "1", value_parser = ratio)]
+    pub trace_ratio: f64,
 }
 
 /// A routes file is checked while the settings are parsed, so that a wrong one is refused like any setting.

@@ -50,9 +50,11 @@ struct Used {
 impl Pending {
     pub(super) fn add(&self, class: &str, key: &Key, limit: &Limit) {
         let mut pending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let used = pending
-            .entry((class.to_owned(), key.clone()))
-            .or_insert(Used { requests: 0, rounds: 0, limit: *limit });
+        let used = pending.entry((class.to_owned(), key.clone())).or_insert(Used {
+            requests: 0,
+            rounds: 0,
+            limit: *limit,
+        });
         used.requests += 1;
     }
 

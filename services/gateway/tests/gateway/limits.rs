@@ -67,7 +67,9 @@ async fn replicas_share_a_limit_and_each_has_its_own_without_redis() {
     let proxy = TcpProxy::to(redis.address()).await;
     let url = secret_file(&redis.url_through(proxy.address()));
     let upstream = telling().await;
-    let routes = limited(upstream, "address").replace("requests: 5,", "requests: 20,").replace("burst: 5", "burst: 20");
+    let routes = limited(upstream, "address")
+        .replace("requests: 5,", "requests: 20,")
+        .replace("burst: 5", "burst: 20");
     let settings = [("REDIS_URL_FILE", url.path().to_str().unwrap())];
     let (first, second) = (start(&routes, &settings).await, start(&routes, &settings).await);
     for _ in 0..20 {

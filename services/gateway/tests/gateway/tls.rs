@@ -20,11 +20,7 @@ fn certificate() -> (String, String) {
     (made.cert.pem(), made.signing_key.serialize_pem())
 }
 
-async fn connect(
-    running: &Running,
-    trusted: &str,
-    protocol: &[u8],
-) -> std::io::Result<TlsStream<TcpStream>> {
+async fn connect(running: &Running, trusted: &str, protocol: &[u8]) -> std::io::Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(trusted.as_bytes()).unwrap()).unwrap();
     let provider = Arc::new(tokio_rustls::rustls::crypto::aws_lc_rs::default_provider());
