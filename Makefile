@@ -50,3 +50,11 @@ bench: tools ## Measure memory, binary size and start of each component
 .PHONY: bench-identity
 bench-identity: tools ## Measure identity against Keycloak on the same PostgreSQL (needs java and mvn)
 	@bash e2e/bench/identity.sh
+
+.PHONY: bench-gateway
+bench-gateway: tools ## Measure the gateway's CPU time a request against nginx, Envoy and HAProxy
+	@bash e2e/bench/gateway.sh
+
+.PHONY: soak
+soak: ## Kill and replace the gateway's upstreams under load for 10 minutes
+	SOAK_SECONDS=600 cargo test -p gateway --test gateway soak

@@ -15,6 +15,7 @@ use crate::guard::{Networks, Told};
 use crate::limit::{Limits, Load};
 use crate::log::{Log, Seen};
 use crate::routes::{Compiled, Table};
+use crate::serve::Tls;
 use crate::tokens::{Callers, Tokens};
 use crate::upstream::{Pool, Upstream};
 
@@ -24,9 +25,11 @@ pub(crate) struct Shared {
     pub(crate) trusted: Networks,
     pub(crate) live: watch::Receiver<Arc<Live>>,
     pub(crate) tokens: Tokens,
-    pub(crate) limits: Limits,
+    pub(crate) limits: Arc<Limits>,
     pub(crate) load: Load,
     pub(crate) log: Log,
+    /// None: the API is served in the clear, behind somebody who ends TLS.
+    pub(crate) tls: Option<Arc<Tls>>,
     /// Connections at the same time.
     pub(crate) most_connections: usize,
 }

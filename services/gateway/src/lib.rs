@@ -40,6 +40,7 @@ use crate::limit::{Limits, Load};
 use crate::log::Log;
 use crate::pages::Pages;
 use crate::reload::Reload;
+use crate::serve::Tls;
 use crate::tokens::{Exchange, Provider, Tokens};
 use crate::upstream::Upstreams;
 
@@ -69,10 +70,13 @@ impl Component for Gateway {
     async fn start(settings: Settings, runtime: &mut Runtime) -> Result<Router, StartError> {
         let reload = Reload::begin(settings.routes_file, Upstreams::new(Handle::current()))?;
         // Limits are shared between replicas through Redis; without it each replica keeps its own.
-        if let Some(file) = settings.redis_url_file {
-            let redis =
-                redis::RedisSettings { redis_url_file: file, redis_key_prefix: settings.redis_key_prefix };
-            runtime.depends_on(redis::dependency(&redis::connection(&redis)?, Need::Soft));
+        let limits = Arc::new(Limits::new(settings.redis_url_file.is_some()));
+        if let Some(redis_url_file) = settings.redis_url_file {
+            let redis_key_prefix = settings.redis_key_prefix.clone();
+            let redis = redis::connection(&redis::RedisSettings { redis_url_file, redis_key_prefix })?;
+            runtime.depends_on(redis::dependency(&redis, Need::Soft));
+            let limits = limits.clone();
+            runtime.spawn(|stop| limit::share(limits, redis, settings.redis_key_prefix, stop));
         }
         let keys = Keys::default();
         if let Some(uri) = &settings.jwks_uri {
@@ -88,14 +92,26 @@ impl Component for Gateway {
             None => None,
         };
         let authenticator = Authenticator::new(settings.common.issuer(), Self::NAME, keys);
+        let tls = match settings.tls_certificate_file.zip(settings.tls_key_file) {
+            Some((certificate, key)) => {
+                let tls = Arc::new(Tls::load(certificate, key)?);
+                let current = tls.clone();
+                runtime.spawn(|stop| current.keep_current(stop));
+                Some(tls)
+            }
+            None => None,
+        };
+        let exports = settings.common.telemetry.otlp_endpoint.is_some();
+        let traced = if exports { settings.trace_ratio } else { 0.0 };
         let shared = Arc::new(Shared {
             tokens: Tokens::new(authenticator, exchange),
             told: Told::new(&settings.common.server.public_url),
             trusted: settings.trusted_proxies,
             live: reload.live(),
-            limits: Limits::new(),
+            limits,
             load: Load::new(settings.max_active_requests),
-            log: Log::new(settings.access_log_ratio),
+            log: Log::new(settings.access_log_ratio, traced),
+            tls,
             most_connections: usize::try_from(settings.max_connections)?,
         });
         let pages = Pages::new(reload.live(), settings.common.server.public_url.clone())?;

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 use metrics::{Counter, Histogram};
+use tracing::Span;
+use tracing::field::Empty;
 
 /// Slower than this is always logged.
 const SLOW: Duration = Duration::from_secs(1);
@@ -15,19 +17,37 @@ const SLOW: Duration = Duration::from_secs(1);
 pub(crate) struct Log {
     /// The share of unremarkable requests, 0 to 1, in units of 2⁻⁶⁴.
     threshold: u64,
+    /// The share of requests that are traced, in the same units.
+    traced: u64,
 }
 
 impl Log {
-    /// `ratio` is between 0 and 1.
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "the cast saturates, which is what is wanted"
-    )]
-    pub(crate) fn new(ratio: f64) -> Self {
-        Self { threshold: (ratio.clamp(0.0, 1.0) * u64::MAX as f64) as u64 }
+    /// Both are between 0 and 1.
+    pub(crate) fn new(logged: f64, traced: f64) -> Self {
+        Self { threshold: threshold(logged), traced: threshold(traced) }
     }
+
+    /// A span for a request that is traced, none for the others: spans cost more than all else here.
+    pub(crate) fn span(self, dice: u64, method: &Method) -> Span {
+        if dice >= self.traced {
+            return Span::none();
+        }
+        let method = known_method(method);
+        tracing::info_span!(
+            parent: None, "http request", otel.name = method, otel.kind = "server", trace_id = Empty,
+            http.request.method = method, http.route = Empty, http.response.status_code = Empty,
+        )
+    }
+}
+
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "the cast saturates, which is what is wanted"
+)]
+fn threshold(ratio: f64) -> u64 {
+    (ratio.clamp(0.0, 1.0) * u64::MAX as f64) as u64
 }
 
 /// What is known about a request when its answer begins.

@@ -12,8 +12,9 @@ use platform_http::Problem;
 use platform_http::problem;
 use tokio::time::Instant;
 use tower::ServiceExt as _;
+use tracing::Instrument as _;
 
-use crate::answer::{self, AnswerBody, Form, Ids};
+use crate::answer::{self, AnswerBody, Form, Ids, Wish};
 use crate::core::{Core, Live};
 use crate::forward::{self, Failure, Fault, Source};
 use crate::guard::{self, Peer, cors};
@@ -27,33 +28,44 @@ use crate::upstream::Upstream;
 #[derive(Default)]
 struct Found<'a> {
     route: Option<&'a Compiled>,
-    client: Option<String>,
+    caller: Option<Rc<Caller>>,
 }
 
 /// Handles one request.
 pub(crate) async fn handle(core: &Rc<Core>, peer: Peer, request: Request<Incoming>) -> Response<AnswerBody> {
     let begun = Instant::now();
-    let ids = Ids::new(core);
+    let span = core.shared.log.span(core.random(), request.method());
+    let ids = Ids::new(core, &span);
     let live = core.live();
     let form = Form::of(request.headers());
     let method = request.method().clone();
+    let wish = Wish::of(&method, request.headers());
     let chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
     let mut found = Found::default();
-    let mut response = match pass(core, &live, peer, request, &ids, begun, &mut found).await {
+    let passed = pass(core, &live, peer, request, &ids, begun, &mut found).instrument(span.clone());
+    let mut response = match passed.await {
         Ok(response) => response,
         Err(problem) => answer::refuse(&problem, form, text(&ids.request)),
     };
+    if let Some(wish) = wish {
+        response = wish.grant(response).await;
+    }
     let visit = Visit {
         method: &method,
         route: found.route.map_or("unmatched", Compiled::name),
         index: found.route.map(Compiled::index),
         request_id: text(&ids.request),
         trace_id: text(&ids.trace),
-        client: found.client.as_deref(),
+        client: found.caller.as_deref().map(Caller::client),
         status: response.status(),
         elapsed: begun.elapsed(),
     };
-    core.seen.record(core.shared.log, core.random(), &visit);
+    if !span.is_none() {
+        span.record("trace_id", visit.trace_id);
+        span.record("http.route", visit.route);
+        span.record("http.response.status_code", visit.status.as_u16());
+    }
+    span.in_scope(|| core.seen.record(core.shared.log, core.random(), &visit));
     let headers = response.headers_mut();
     headers.insert(guard::REQUEST_ID, ids.request);
     headers.insert(answer::TRACE_ID, ids.trace);
@@ -109,12 +121,10 @@ async fn pass<'a>(
         Some(_) => core.callers.caller(&shared.tokens, &parts.headers, &parts.method, route).await?,
         None => None,
     };
+    found.caller.clone_from(&caller);
     let caller = caller.as_deref();
-    if let Some(caller) = caller {
-        found.client = Some(caller.client().to_owned());
-        if caller.is_web() {
-            address = guard::forwarded_for(&parts.headers).unwrap_or(address);
-        }
+    if caller.is_some_and(Caller::is_web) {
+        address = guard::forwarded_for(&parts.headers).unwrap_or(address);
     }
     tokens::exchange(&shared.tokens, &mut parts.headers, route, caller).await?;
 

@@ -54,6 +54,15 @@ pub struct Settings {
     #[arg(long, env, default_value_t)]
     pub trusted_proxies: Networks,
 
+    /// File with the certificate and those of its issuers (PEM), to serve the API over TLS. A renewed one is
+    /// taken into use within 10 seconds; a wrong one is refused and the last good one stays.
+    #[arg(long, env, requires = "tls_key_file")]
+    pub tls_certificate_file: Option<PathBuf>,
+
+    /// File with the certificate's private key (PEM).
+    #[arg(long, env, requires = "tls_certificate_file")]
+    pub tls_key_file: Option<PathBuf>,
+
     /// Threads that serve requests, each with connections of its own; 0: one for each core.
     #[arg(long, env, default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=256))]
     pub serving_threads: u16,
@@ -70,6 +79,10 @@ pub struct Settings {
     /// Share of requests in the access log, from 0 to 1. Failures and slow requests are always in it.
     #[arg(long, env, default_value = "0.01", value_parser = ratio)]
     pub access_log_ratio: f64,
+
+    /// Share of requests that are traced, from 0 to 1, when OTLP_ENDPOINT is set. Services follow the gateway.
+    #[arg(long, env, default_value = "1", value_parser = ratio)]
+    pub trace_ratio: f64,
 }
 
 /// A routes file is checked while the settings are parsed, so that a wrong one is refused like any setting.

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
+use tower_http::compression::CompressionBody;
 
 use crate::limit::Permit;
 use crate::upstream::{Connection, Lease};
@@ -21,6 +22,8 @@ pub(crate) enum AnswerBody {
     Page(axum::body::Body),
     /// What an upstream sends.
     Stream(Box<Streaming>),
+    /// Any of these, compressed on its way.
+    Compressed(Pin<Box<CompressionBody<AnswerBody>>>),
 }
 
 /// An upstream's body, and what is given back when it ends.
@@ -114,6 +117,7 @@ impl Body for AnswerBody {
             Self::Page(body) => {
                 Pin::new(body).poll_frame(context).map(|it| it.map(|it| it.map_err(BoxError::from)))
             }
+            Self::Compressed(body) => body.as_mut().poll_frame(context),
             Self::Stream(streaming) => {
                 let polled = streaming.poll_next(context);
                 if let Poll::Ready(Some(Err(error))) = &polled {
@@ -129,6 +133,7 @@ impl Body for AnswerBody {
         match self {
             Self::Whole(bytes) => bytes.is_none(),
             Self::Page(body) => body.is_end_stream(),
+            Self::Compressed(body) => body.is_end_stream(),
             Self::Stream(streaming) => streaming.body.is_end_stream(),
         }
     }
@@ -137,6 +142,7 @@ impl Body for AnswerBody {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
             Self::Page(body) => body.size_hint(),
+            Self::Compressed(body) => body.size_hint(),
             Self::Stream(streaming) => streaming.body.size_hint(),
         }
     }

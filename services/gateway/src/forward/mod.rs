@@ -77,11 +77,15 @@ pub(crate) async fn send(
     }
     let attempts = attempts(core, route, upstream, parts, source);
     match tokio::time::timeout(route.timeout(), attempts).await {
+        Ok(Err(failure)) if !matches!(failure, Failure::Body(_)) => {
+            upstream.gave_up();
+            Err(failure)
+        }
         Ok(outcome) => outcome,
         // A client that is still sending is slow itself; the upstream can't be blamed.
         Err(_) if source.is_begun() && source.is_open() => Err(Failure::Body(Fault::TooSlow)),
         Err(_) => {
-            upstream.failed(None);
+            upstream.gave_up();
             Err(Failure::Late)
         }
     }
@@ -105,7 +109,6 @@ async fn attempts(
                 drop(tokio::time::timeout(Duration::from_secs(1), upstream.resolved()).await);
                 continue;
             }
-            upstream.failed(None);
             return Err(Failure::Unresolved);
         };
         let mut used = false;
@@ -125,7 +128,7 @@ async fn attempts(
             stale += 1;
             continue;
         }
-        upstream.failed(Some(&endpoint));
+        upstream.failed(&endpoint);
         if !repeatable || retries >= route.retries() || !upstream.budget.withdraw() {
             return Err(failure);
         }

@@ -2,6 +2,7 @@
 
 mod gcra;
 mod load;
+mod shared;
 
 use std::net::IpAddr;
 
@@ -13,6 +14,7 @@ use platform_http::problem;
 use self::gcra::Decision;
 pub(crate) use self::gcra::Limits;
 pub(crate) use self::load::{Load, Permit};
+pub(crate) use self::shared::share;
 use crate::routes::{Compiled, Table};
 
 /// Whom a request counts for.
@@ -89,6 +91,9 @@ impl Who<'_> {
         }
     }
 }
+
+/// A class and whom it is kept for.
+type LimitKey = (String, Key);
 
 /// Whom a limit is kept for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

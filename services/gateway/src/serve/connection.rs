@@ -22,6 +22,8 @@ use crate::pipeline;
 
 /// A client has this long to send its headers, and an idle connection this long to send the next request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+/// A client has this long for its TLS handshake.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Request line and headers together.
 const LARGEST_HEAD_BYTES: u32 = 64 * 1024;
 /// Requests at the same time on one HTTP/2 connection.
@@ -39,7 +41,17 @@ impl<F: Future + 'static> Executor<F> for LocalExecutor {
 
 /// Serves a connection until either side ends it.
 pub(super) async fn serve(core: Rc<Core>, stream: TcpStream, peer: Peer, watcher: Watcher) {
-    speak(core, TokioIo::new(stream), peer, watcher).await;
+    let Some(acceptor) = core.shared.tls.as_ref().map(|tls| tls.acceptor()) else {
+        return speak(core, TokioIo::new(stream), peer, watcher).await;
+    };
+    match tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => speak(core, TokioIo::new(stream), peer, watcher).await,
+        Ok(Err(error)) => {
+            metrics::counter!("gateway_handshakes_failed_total").increment(1);
+            tracing::debug!(%error, "a TLS handshake failed");
+        }
+        Err(_) => metrics::counter!("gateway_handshakes_failed_total").increment(1),
+    }
 }
 
 async fn speak<I>(core: Rc<Core>, io: I, peer: Peer, watcher: Watcher)

@@ -4,6 +4,7 @@
 //! ([ADR 7](../../../../docs/adr/0007-a-thread-a-core.md)).
 
 mod connection;
+mod tls;
 mod worker;
 
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use platform_service::Api;
 use tokio::net::TcpStream;
 
+pub(crate) use self::tls::Tls;
 use self::worker::{Counted, Worker};
 use crate::core::Shared;
 

@@ -84,12 +84,17 @@ impl Upstream {
     }
 
     /// An attempt got none, and it was not the client's fault.
-    pub(crate) fn failed(&self, endpoint: Option<&Endpoint>) {
-        if endpoint.is_some_and(Endpoint::failed) {
+    pub(crate) fn failed(&self, endpoint: &Endpoint) {
+        if endpoint.failed() {
             tracing::warn!(upstream = %self.name, "an address fails, it is left out for a while");
             metrics::counter!("gateway_upstream_ejections_total", "upstream" => self.name.as_str())
                 .increment(1);
         }
+        self.stale.notify_one();
+    }
+
+    /// A request gets no answer, however often it was tried.
+    pub(crate) fn gave_up(&self) {
         if self.breaker.failed() {
             tracing::warn!(upstream = %self.name, "most requests fail, the circuit is open");
             metrics::counter!("gateway_breaker_opened_total", "upstream" => self.name.as_str()).increment(1);
@@ -126,5 +131,74 @@ impl Upstreams {
         }
         known.clone_from(&current);
         current
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn upstream(ports: &[u16]) -> Upstream {
+        let authority = HeaderValue::from_static("demo-catalog:8080");
+        let target = Target { host: "demo-catalog".to_owned(), port: 8080, authority };
+        let upstream = Upstream::new(Name::Catalog, target);
+        at(&upstream, ports);
+        upstream
+    }
+
+    fn at(upstream: &Upstream, ports: &[u16]) {
+        resolve::update(upstream, ports.iter().map(|port| ([127, 0, 0, 1], *port).into()).collect());
+    }
+
+    fn port(endpoint: &Endpoint) -> u16 {
+        endpoint.address.port()
+    }
+
+    #[test]
+    fn requests_go_where_there_is_the_least_to_do() {
+        let upstream = upstream(&[1, 2, 3]);
+        let mut leases = Vec::new();
+        let mut counts = [0; 4];
+        for _ in 0..30 {
+            let endpoint = upstream.pick(None).unwrap();
+            counts[usize::from(port(&endpoint))] += 1;
+            leases.push(endpoint.lease());
+        }
+        assert_eq!(counts, [0, 10, 10, 10]);
+        drop(leases);
+        assert!(upstream.pick(None).is_some_and(|it| it.load() == 0));
+    }
+
+    #[test]
+    fn an_address_that_fails_is_left_out_and_another_attempt_goes_elsewhere() {
+        let upstream = upstream(&[1, 2]);
+        let first = upstream.pick(None).unwrap();
+        assert!(upstream.has_other(&first));
+        assert_ne!(port(&upstream.pick(Some(&first)).unwrap()), port(&first));
+        for _ in 0..5 {
+            upstream.failed(&first);
+        }
+        assert!((0..10).all(|_| port(&upstream.pick(None).unwrap()) != port(&first)));
+        // When all fail there is no better one, so all are tried.
+        let second = upstream.pick(None).unwrap();
+        for _ in 0..5 {
+            upstream.failed(&second);
+        }
+        assert!(upstream.pick(None).is_some());
+        assert!(!upstream.has_other(&first));
+    }
+
+    #[test]
+    fn addresses_that_stay_keep_what_is_known_about_them() {
+        let upstream = upstream(&[1, 2]);
+        let first = upstream.pick(None).unwrap();
+        let _lease = first.lease();
+        at(&upstream, &[1, 3]);
+        let again: Vec<_> = upstream.endpoints.borrow().iter().map(|it| (port(it), it.load())).collect();
+        assert_eq!(again, [(1, 1), (3, 0)]);
+        // A name server that knows nothing takes nothing down.
+        at(&upstream, &[]);
+        assert!(upstream.pick(None).is_some());
     }
 }

@@ -42,7 +42,7 @@ async fn step(upstream: &Weak<Upstream>) -> bool {
 }
 
 /// Addresses that stay keep their state.
-fn update(upstream: &Upstream, mut addresses: Vec<SocketAddr>) {
+pub(super) fn update(upstream: &Upstream, mut addresses: Vec<SocketAddr>) {
     addresses.sort_unstable();
     addresses.dedup();
     if addresses.is_empty() {

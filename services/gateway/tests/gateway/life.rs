@@ -15,11 +15,14 @@ const KEYS: &[&str] = &[
     "TOKEN_URL",
     "CLIENT_SECRET_FILE",
     "TOKEN_CHECK_SECONDS",
+    "TLS_CERTIFICATE_FILE",
+    "TLS_KEY_FILE",
     "TRUSTED_PROXIES",
     "SERVING_THREADS",
     "MAX_CONNECTIONS",
     "MAX_ACTIVE_REQUESTS",
     "ACCESS_LOG_RATIO",
+    "TRACE_RATIO",
 ];
 
 #[tokio::test]
@@ -40,6 +43,7 @@ async fn a_wrong_setting_is_refused_with_one_line_that_names_it() {
         ("MAX_CONNECTIONS", "0"),
         ("MAX_ACTIVE_REQUESTS", "many"),
         ("ACCESS_LOG_RATIO", "2"),
+        ("TRACE_RATIO", "often"),
     ];
     life::refuses(&good, &wrong, &["ROUTES_FILE"]).await;
     for wrong in ["version: 2\nupstreams: {}\nroutes: []\n", "version: [\n", "version: 1\ncolour: red\n", ""]

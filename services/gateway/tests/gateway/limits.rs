@@ -1,5 +1,9 @@
 //! How much one caller may do, and what everybody is told about it.
 
+use std::time::Duration;
+
+use platform_testkit::{Redis, TcpProxy, eventually, secret_file};
+
 use crate::support::{counted, routes, start, telling};
 
 /// The routes of all tests, with five requests an hour for `/open`.
@@ -55,4 +59,36 @@ async fn clients_behind_a_trusted_proxy_are_counted_apart() {
         running.api.with("x-forwarded-for", &format!("192.0.2.{n}")).get("/open").await.assert_status(200);
     }
     running.api.with("x-forwarded-for", "192.0.2.9").get("/open").await.assert_status(429);
+}
+
+#[tokio::test]
+async fn replicas_share_a_limit_and_each_has_its_own_without_redis() {
+    let redis = Redis::database().await;
+    let proxy = TcpProxy::to(redis.address()).await;
+    let url = secret_file(&redis.url_through(proxy.address()));
+    let upstream = telling().await;
+    let routes = limited(upstream, "address")
+        .replace("requests: 5,", "requests: 20,")
+        .replace("burst: 5", "burst: 20");
+    let settings = [("REDIS_URL_FILE", url.path().to_str().unwrap())];
+    let (first, second) = (start(&routes, &settings).await, start(&routes, &settings).await);
+    for _ in 0..20 {
+        first.api.get("/open").await.assert_status(200);
+    }
+    first.api.get("/open").await.assert_status(429);
+    // Each of its requests tells the second what the first has used, until it knows.
+    let mut allowed = 0;
+    eventually(Duration::from_secs(10), || {
+        allowed += 1;
+        async { second.api.get("/open").await.status == 429 }
+    })
+    .await;
+    assert!(allowed < 20, "the second let {allowed} through as if it were alone");
+
+    proxy.cut();
+    let alone = start(&routes, &settings).await;
+    for _ in 0..20 {
+        alone.api.get("/open").await.assert_status(200);
+    }
+    alone.api.get("/open").await.assert_status(429);
 }

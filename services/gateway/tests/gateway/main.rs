@@ -7,6 +7,8 @@ mod pages;
 mod proxy;
 mod reload;
 mod resilience;
+mod soak;
 mod support;
+mod tls;
 mod tokens;
 mod wire;

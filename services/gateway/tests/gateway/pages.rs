@@ -1,6 +1,7 @@
 //! What the gateway answers itself.
 
 use axum::Router;
+use axum::response::IntoResponse as _;
 use axum::routing::any;
 use serde_json::{Value, json};
 
@@ -69,4 +70,31 @@ async fn a_foreign_page_may_call_what_the_route_opens_to_it() {
     assert_eq!(answer.header("vary"), Some("origin"));
     let answer = running.api.with("origin", "https://evil.example").get("/open").await.expect(200);
     assert!(answer.header("access-control-allow-origin").is_none());
+}
+
+#[tokio::test]
+async fn long_texts_are_compressed_and_nothing_else() {
+    let long = "courses ".repeat(1000);
+    let answer = move |path: http::Uri| {
+        let long = long.clone();
+        async move {
+            let kind = if path.path() == "/photo" { "image/webp" } else { "application/json" };
+            let tag = (path.path() == "/tagged").then_some([("etag", "\"1\"")]);
+            let body = if path.path() == "/short" { "short".to_owned() } else { long };
+            ([("content-type", kind)], tag, body).into_response()
+        }
+    };
+    let running = gateway(serve(Router::new().fallback(any(answer))).await).await;
+    let api = running.api.with("accept-encoding", "gzip, br;q=0.1, zstd;q=0.1");
+    let compressed = api.get("/long").await.expect(200);
+    assert_eq!(compressed.header("content-encoding"), Some("gzip"));
+    assert!(compressed.body.starts_with(&[0x1f, 0x8b]) && compressed.body.len() < 500);
+    assert!(compressed.header("vary").unwrap().contains("accept-encoding"));
+    for (accept, expected) in [("br", Some("br")), ("zstd", Some("zstd")), ("identity", None)] {
+        let answer = running.api.with("accept-encoding", accept).get("/long").await.expect(200);
+        assert_eq!(answer.header("content-encoding"), expected);
+    }
+    for path in ["/photo", "/tagged", "/short"] {
+        assert_eq!(api.get(path).await.expect(200).header("content-encoding"), None, "{path}");
+    }
 }

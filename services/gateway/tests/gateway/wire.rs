@@ -287,3 +287,22 @@ async fn only_a_trusted_proxy_names_the_client() {
     let told: Value = api.get("/").await.expect(200).json();
     assert_eq!(told["headers"]["x-forwarded-for"], "203.0.113.7");
 }
+
+#[tokio::test]
+async fn who_says_nothing_or_half_a_head_is_let_go_after_half_a_minute() {
+    let running = gateway(telling().await).await;
+    let before = counted("gateway_connections_silent_total", &[]);
+    let half = |bytes: &'static [u8]| {
+        let address = running.address();
+        async move {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(bytes).await.unwrap();
+            let mut answer = Vec::new();
+            let ended = tokio::time::timeout(Duration::from_secs(45), stream.read_to_end(&mut answer)).await;
+            assert!(ended.is_ok(), "{:?} keeps its connection", String::from_utf8_lossy(bytes));
+        }
+    };
+    let second = b"GET /open HTTP/1.1\r\nhost: x\r\n\r\nGET /open HTTP/1.1\r\nho";
+    tokio::join!(half(b""), half(b"GET / HTTP/1.1\r\nhost: "), half(b"PRI * HTTP"), half(second));
+    assert!(counted("gateway_connections_silent_total", &[]) >= before + 2.0);
+}
