@@ -72,7 +72,7 @@ impl Post {
             .map_err(|_| PostError::Unwritable)?;
         match &self.settings.smtp_host {
             Some(host) => self.over_smtp(host, message).await,
-            None => self.into_folder(message.formatted()).await,
+            None => self.write_to_folder(message.formatted()).await,
         }
     }
 
@@ -107,7 +107,7 @@ impl Post {
     }
 
     /// Under another name first: whoever reads the folder sees whole mails only.
-    async fn into_folder(&self, bytes: Vec<u8>) -> Result<(), PostError> {
+    async fn write_to_folder(&self, bytes: Vec<u8>) -> Result<(), PostError> {
         let folder: &PathBuf = &self.settings.mail_dir;
         tokio::fs::create_dir_all(folder).await?;
         let name = Uuid::now_v7();

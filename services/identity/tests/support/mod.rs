@@ -17,7 +17,6 @@ pub(crate) const ORIGIN: &str = "http://localhost:8080";
 pub(crate) const PASSWORD: &str = "correct horse battery";
 const FORM: &str = "application/x-www-form-urlencoded";
 const KEYRING: &str = r#"{"current":"a","keys":{"a":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"}}"#;
-const NO_CLIENTS: &str = r#"{"version":1,"scopes":[],"clients":[]}"#;
 /// Nothing listens there: events wait.
 const NO_BROKER: &str = "amqp://user:password@127.0.0.1:1/none";
 
@@ -40,7 +39,7 @@ impl House {
     /// With these settings too.
     pub(crate) async fn with(engine: Engine, more: &[(&str, &str)]) -> Self {
         let database = engine.database().await;
-        let files = [database.url().as_str(), KEYRING, NO_BROKER, NO_CLIENTS].map(secret_file);
+        let files = [database.url().as_str(), KEYRING, NO_BROKER].map(secret_file);
         let path = |index: usize| files[index].path().to_str().unwrap().to_owned();
         let mails = TempDir::new().unwrap();
         let mut settings: Vec<(String, String)> = [

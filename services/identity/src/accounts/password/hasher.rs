@@ -132,6 +132,7 @@ impl Inner {
     }
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
 fn failed(error: impl ToString) -> HashError {
     HashError::Failed(error.to_string())
 }
