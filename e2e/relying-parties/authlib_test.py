@@ -83,7 +83,7 @@ class Authlib(unittest.TestCase):
         back = sign_in(question, email, password)
         answer = client.get(back)
         self.assertEqual(answer.status_code, 200, answer.text)
-        self.assertEqual(answer.json["claims"]["sub"], made.json()["id"])
+        self.assertEqual(answer.json["userinfo"]["sub"], answer.json["claims"]["sub"])
         self.assertEqual(answer.json["userinfo"]["email"], email)
         self.assertTrue(answer.json["rotated"])
 

@@ -203,7 +203,7 @@ fn journeys() -> Client {
         jwks: None,
         grants: vec![Grant::AuthorizationCode, Grant::RefreshToken],
         redirect_uris: vec!["http://127.0.0.1:9/callback".to_owned()],
-        post_logout_redirect_uris: Vec::new(),
+        post_logout_redirect_uris: vec!["http://127.0.0.1:9/signed-out".to_owned()],
         scopes: scopes()
             .iter()
             .filter(|scope| scope.subject != Subject::Service)

@@ -4,7 +4,8 @@
 use http::header::{self, HeaderMap, HeaderValue};
 use platform_components::Name;
 
-/// The one cookie of a component. Browsers refuse the prefixed names over plain HTTP.
+/// What the names of a component's cookies are, or begin with before a hyphen. Browsers refuse the prefixed names
+/// over plain HTTP.
 fn allowed(upstream: Name, https: bool) -> Option<&'static str> {
     match (upstream, https) {
         (Name::Web, true) => Some("__Host-web"),
@@ -54,7 +55,8 @@ pub(crate) fn response(headers: &mut HeaderMap, upstream: Name, https: bool) {
 }
 
 fn is_named(pair: &str, name: &str) -> bool {
-    pair.split_once('=').is_some_and(|(found, _)| found.trim() == name)
+    let rest = pair.split_once('=').and_then(|(found, _)| found.trim().strip_prefix(name));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }
 
 #[cfg(test)]
@@ -69,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn each_component_sees_its_own_cookie_only() {
+    fn each_component_sees_its_own_cookies_only() {
         let all = "__Host-web=1; other=2; __Secure-id=3; web=4; id=5";
         assert_eq!(passed(all, Name::Web, true).as_deref(), Some("__Host-web=1"));
         assert_eq!(passed(all, Name::Identity, true).as_deref(), Some("__Secure-id=3"));
@@ -77,6 +79,8 @@ mod tests {
         assert_eq!(passed(all, Name::Identity, false).as_deref(), Some("id=5"));
         assert_eq!(passed(all, Name::Order, true), None);
         assert_eq!(passed("__Host-webx=1; x__Host-web=2", Name::Web, true), None);
+        let others = "__Secure-id-form=1; __Secure-idle=2; id-form=3";
+        assert_eq!(passed(others, Name::Identity, true).as_deref(), Some("__Secure-id-form=1"));
     }
 
     #[test]
