@@ -60,7 +60,7 @@ def sign_in(question: str, email: str, password: str) -> str:
     value = {name: r' %s="([^"]*)"' % name for name in ("name", "value")}
     fields = {unescape(re.search(value["name"], tag)[1]): unescape(re.search(value["value"], tag)[1]) for tag in tags}
     fields |= {"email": email, "password": password}
-    target = urljoin(page.url, "/identity/sign-in")
+    target = urljoin(page.url, unescape(re.search(r' action="([^"]*)"', form)[1]))
     answer = browser.post(
         target, data=fields, headers={"Origin": BASE}, allow_redirects=False, timeout=30
     )

@@ -34,7 +34,8 @@ export class Browser {
       body.set(attribute('name'), attribute('value'))
     }
     for (const [name, value] of Object.entries(fields)) body.set(name, value)
-    const target = new URL(action, page.url)
+    const [, address] = / action="([^"]*)"/.exec(form)
+    const target = new URL(plain(address), page.url)
     return this.open(target, { method: 'POST', body, headers: { origin: target.origin } })
   }
 }

@@ -56,12 +56,12 @@ impl Browser {
     /// # Panics
     /// When the page has no such form, or there is no answer.
     pub async fn submit(&mut self, page: &Page, action: &str, fields: &[(&str, &str)]) -> Page {
-        let form = form(&page.text, action)
+        let (address, form) = form(&page.text, action)
             .unwrap_or_else(|| panic!("{} has no form for {action}:\n{}", page.url, page.text));
         let mut sent: Vec<(String, String)> =
             hidden(form).into_iter().filter(|(name, _)| !fields.iter().any(|(key, _)| key == name)).collect();
         sent.extend(fields.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())));
-        let target = page.url.join(action).expect("a form's address");
+        let target = page.url.join(&address).expect("a form's address");
         let request = self.http.post(target.clone()).headers(self.headers());
         // A browser sends `Origin` with every POST (Fetch §3.2).
         let request = request.header(header::ORIGIN, target.origin().ascii_serialization());
@@ -122,13 +122,13 @@ impl Default for Browser {
     }
 }
 
-/// The inside of the form whose `action` is this path.
-fn form<'a>(html: &'a str, action: &str) -> Option<&'a str> {
+/// The form whose `action` is this path, with or without a query: where it goes, and its inside.
+fn form<'a>(html: &'a str, action: &str) -> Option<(String, &'a str)> {
     html.split("<form").skip(1).find_map(|rest| {
         let (head, body) = rest.split_once('>')?;
-        let path = attribute(head, "action")?;
-        let path = path.split('?').next()?;
-        (path == action).then(|| body.split("</form>").next().unwrap_or(body))
+        let address = attribute(head, "action")?;
+        let inside = body.split("</form>").next().unwrap_or(body);
+        (address.split('?').next() == Some(action)).then_some((address, inside))
     })
 }
 
