@@ -101,7 +101,7 @@ cat >"$work/load.lua" <<EOF
 local requests, n = {}, 0
 init = function()
   for token in io.lines("$work/tokens") do
-    requests[#requests + 1] = wrk.format("GET", "/services/order/v1/orders", {["Authorization"] = "Bearer " .. token})
+    requests[#requests + 1] = wrk.format("GET", "/services/order/v1/orders", {["Host"] = "localhost:8080", ["Authorization"] = "Bearer " .. token})
   end
 end
 request = function() n = n % #requests + 1; return requests[n] end
