@@ -184,7 +184,11 @@ impl Running<'_> {
         assert_eq!(without.header("www-authenticate"), Some("Bearer"), "{:?}", self.route);
         let others =
             scopes(|_| true).into_iter().filter(|other| other != scope).collect::<Vec<_>>().join(" ");
-        let (right, wrong) = if self.route.is_for_services() { (self.service(), self.user()) } else { (self.user(), self.service()) };
+        let (right, wrong) = if self.route.is_for_services() {
+            (self.service(), self.user())
+        } else {
+            (self.user(), self.service())
+        };
         let answer = self.send(&self.api.with_token(&right.clone().scope(&others).sign())).await;
         answer.problem(403, "insufficient-scope");
         let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"");
