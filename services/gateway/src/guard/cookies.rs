@@ -4,7 +4,8 @@
 use http::header::{self, HeaderMap, HeaderValue};
 use platform_components::Name;
 
-/// The one cookie of a component. Browsers refuse the prefixed names over plain HTTP.
+/// A component's cookie; those that it needs beside it have the same name, a hyphen and what they are for
+/// (`__Host-web-language`). Browsers refuse the prefixed names over plain HTTP.
 fn allowed(upstream: Name, https: bool) -> Option<&'static str> {
     match (upstream, https) {
         (Name::Web, true) => Some("__Host-web"),
@@ -54,7 +55,8 @@ pub(crate) fn response(headers: &mut HeaderMap, upstream: Name, https: bool) {
 }
 
 fn is_named(pair: &str, name: &str) -> bool {
-    pair.split_once('=').is_some_and(|(found, _)| found.trim() == name)
+    let rest = pair.split_once('=').and_then(|(found, _)| found.trim().strip_prefix(name));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }
 
 #[cfg(test)]
@@ -76,7 +78,10 @@ mod tests {
         assert_eq!(passed(all, Name::Web, false).as_deref(), Some("web=4"));
         assert_eq!(passed(all, Name::Identity, false).as_deref(), Some("id=5"));
         assert_eq!(passed(all, Name::Order, true), None);
-        assert_eq!(passed("__Host-webx=1; x__Host-web=2", Name::Web, true), None);
+        assert_eq!(passed("__Host-webx=1; x__Host-web=2; web=3", Name::Web, true), None);
+        let family = "__Host-web-language=tr; __Secure-id-form=2; __Host-web=3";
+        assert_eq!(passed(family, Name::Web, true).as_deref(), Some("__Host-web-language=tr; __Host-web=3"));
+        assert_eq!(passed(family, Name::Identity, true).as_deref(), Some("__Secure-id-form=2"));
     }
 
     #[test]

@@ -15,7 +15,10 @@ use crate::support::{gateway, raw, serve, telling};
 async fn a_request_reaches_its_service_under_the_services_own_path() {
     let upstream = telling().await;
     let running = gateway(upstream).await;
-    let api = running.api.with("x-forwarded-for", "6.6.6.6").with("cookie", "web=b; other=c");
+    let api = running
+        .api
+        .with("x-forwarded-for", "6.6.6.6")
+        .with("cookie", "web=b; other=c; id=d; web-language=tr");
     let answer = api.get("/services/catalog/v1/courses?limit=2").await.expect(200);
     let told: Value = answer.json();
     assert_eq!(told["path"], "/v1/courses?limit=2");
@@ -33,7 +36,7 @@ async fn a_request_reaches_its_service_under_the_services_own_path() {
     }
 
     let page = api.get("/courses/x").await.expect(200);
-    assert_eq!(page.json::<Value>()["headers"]["cookie"], "web=b");
+    assert_eq!(page.json::<Value>()["headers"]["cookie"], "web=b; web-language=tr");
     assert_eq!(page.header("set-cookie"), Some("web=b"));
 }
 
