@@ -101,7 +101,7 @@ cat >"$work/load.lua" <<EOF
 local requests, n = {}, 0
 init = function()
   for token in io.lines("$work/tokens") do
-    requests[#requests + 1] = wrk.format("GET", "/services/order/v1/orders", {["Authorization"] = "Bearer " .. token})
+    requests[#requests + 1] = wrk.format("GET", "/services/order/v1/orders", {["Host"] = "localhost:8080", ["Authorization"] = "Bearer " .. token})
   end
 end
 request = function() n = n % #requests + 1; return requests[n] end
@@ -148,7 +148,7 @@ load() { # name, seconds → prints how many requests were answered
 }
 ticks() { # of a process and its children
   local total=0 stat
-  for stat in "/proc/$1/stat" $(for child in $(cat "/proc/$1/task/$1/children"); do echo "/proc/$child/stat"; done); do
+  for stat in "/proc/$1/stat" $(awk "{for (i = 1; i <= NF; i++) print \"/proc/\" \$i \"/stat\"}" "/proc/$1/task/$1/children"); do
     total=$((total + $(sed 's/.*) //' "$stat" | awk '{print $12 + $13}')))
   done
   echo "$total"

@@ -2,15 +2,18 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
+use http::HeaderValue;
 use platform_components::Name;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use crate::bounded::Bounded;
 use crate::guard::{Networks, Told};
 use crate::limit::{Limits, Load};
 use crate::log::{Log, Seen};
@@ -18,6 +21,9 @@ use crate::routes::{Compiled, Table};
 use crate::serve::Tls;
 use crate::tokens::{Callers, Tokens};
 use crate::upstream::{Pool, Upstream};
+
+/// Clients whose headers a thread remembers.
+const CLIENTS: usize = 1024;
 
 /// What all threads share.
 pub(crate) struct Shared {
@@ -56,6 +62,8 @@ pub(crate) struct Core {
     /// The gateway's own pages.
     pub(crate) pages: Router,
     live: RefCell<Arc<Live>>,
+    /// What upstreams are told about clients' addresses.
+    clients: RefCell<Bounded<IpAddr, (HeaderValue, HeaderValue)>>,
     random: Cell<u64>,
 }
 
@@ -69,8 +77,19 @@ impl Core {
             seen: Seen::default(),
             pages,
             live: RefCell::new(live),
+            clients: RefCell::new(Bounded::new(CLIENTS)),
             random: Cell::new(Uuid::new_v4().as_u64_pair().0 | 1),
         }
+    }
+
+    /// The values of `X-Forwarded-For` and `Forwarded` for a client; made once for its many requests.
+    pub(crate) fn client(&self, address: IpAddr) -> (HeaderValue, HeaderValue) {
+        let mut clients = self.clients.borrow_mut();
+        clients.get(&address).unwrap_or_else(|| {
+            let values = self.shared.told.client(address);
+            clients.put(address, values.clone());
+            values
+        })
     }
 
     /// The routes in use now. A request keeps those that it began with.

@@ -6,6 +6,7 @@
 //! retries) → *answer* (`answer`) → *log* (`log`). It holds no business rule and never buffers a body.
 
 mod answer;
+mod bounded;
 mod clock;
 mod core;
 mod forward;

@@ -67,6 +67,7 @@ pub(crate) async fn handle(core: &Rc<Core>, peer: Peer, request: Request<Incomin
     }
     span.in_scope(|| core.seen.record(core.shared.log, core.random(), &visit));
     let headers = response.headers_mut();
+    headers.reserve(2);
     headers.insert(guard::REQUEST_ID, ids.request);
     headers.insert(answer::TRACE_ID, ids.trace);
     if chunked {
@@ -134,7 +135,7 @@ async fn pass<'a>(
 
     // route, forward
     let upgrade = upgrade(&mut parts, route);
-    prepare(core, route, &mut parts, address, ids)?;
+    prepare(core, route, upstream, &mut parts, address, ids)?;
     let source = Source::new(body, route.body_limit(), route.idle_timeout());
     let answered = forward::send(core, route, upstream, parts, &source).await;
     let mut answered = answered.map_err(|failure| refusal(route, upstream, &failure))?;
@@ -164,13 +165,20 @@ fn who(caller: Option<&Caller>, address: IpAddr) -> Who<'_> {
 fn prepare(
     core: &Core,
     route: &Compiled,
+    upstream: &Upstream,
     parts: &mut request::Parts,
     client: IpAddr,
     ids: &Ids,
 ) -> Result<(), Problem> {
     let told = (ids.request.clone(), ids.traceparent.clone());
     let upgrade = parts.extensions.get::<Upgrade>().map(|upgrade| upgrade.0.clone());
-    guard::request(&mut parts.headers, route.upstream_name(), &core.shared.told, client, told);
+    guard::request(
+        &mut parts.headers,
+        (upstream.name, &upstream.target.authority),
+        &core.shared.told,
+        core.client(client),
+        told,
+    );
     if let Some(protocol) = upgrade {
         parts.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
         parts.headers.insert(header::UPGRADE, protocol);

@@ -57,15 +57,42 @@ impl Ids {
         let (trace, traceparent) = match (traced, propagation_id(span)) {
             (Some(traceparent), Some(trace)) => (trace, traceparent),
             _ => {
-                let trace = format!("{:016x}{:016x}", core.random(), core.random());
-                let traceparent = format!("00-{trace}-{:016x}-00", core.random() | 1);
-                (trace, traceparent)
+                let mut traceparent = String::with_capacity(TRACEPARENT.len());
+                traceparent.push_str("00-");
+                for separator in ["", "-", "-"] {
+                    push_hex(&mut traceparent, core.random() | 1);
+                    traceparent.push_str(separator);
+                }
+                traceparent.push_str("00");
+                (traceparent.get(3..35).unwrap_or_default().to_owned(), traceparent)
             }
         };
         Self { request: value(request), trace: value(&trace), traceparent: value(&traceparent) }
     }
 }
 
+const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
+
+/// Sixteen hexadecimal digits.
+fn push_hex(text: &mut String, number: u64) {
+    for shift in (0..16).rev() {
+        let digit = u32::try_from((number >> (shift * 4)) & 0xf).unwrap_or_default();
+        text.push(char::from_digit(digit, 16).unwrap_or('0'));
+    }
+}
+
 fn propagation_id(span: &Span) -> Option<String> {
     if span.is_none() { None } else { propagation::trace_id(span) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_with_all_their_digits() {
+        let mut text = String::new();
+        push_hex(&mut text, 0x00ab_cdef_0123_4567);
+        assert_eq!(text, "00abcdef01234567");
+    }
 }

@@ -38,13 +38,18 @@ impl Told {
         }
     }
 
-    fn forwarded(&self, client: IpAddr) -> Option<HeaderValue> {
+    /// The values of `X-Forwarded-For` and `Forwarded` for a client.
+    pub(crate) fn client(&self, client: IpAddr) -> (HeaderValue, HeaderValue) {
         let node = match client {
             IpAddr::V4(address) => address.to_string(),
             IpAddr::V6(address) => format!("\"[{address}]\""),
         };
         let proto = if self.https { "https" } else { "http" };
-        HeaderValue::try_from(format!("for={node};host=\"{}\";proto={proto}", self.host_text)).ok()
+        let forwarded = format!("for={node};host=\"{}\";proto={proto}", self.host_text);
+        // Addresses, a URL's host and port: always a valid value.
+        let value =
+            |text: String| HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""));
+        (value(client.to_string()), value(forwarded))
     }
 }
 
@@ -96,30 +101,29 @@ pub(crate) fn is_upgrade(headers: &HeaderMap) -> bool {
             .any(|token| token.trim().eq_ignore_ascii_case("upgrade"))
 }
 
-/// Prepares a request's headers for `upstream`.
+/// Prepares a request's headers for `upstream`, a component and the value of `Host` that it is called by.
 pub(crate) fn request(
     headers: &mut HeaderMap,
-    upstream: Name,
+    upstream: (Name, &HeaderValue),
     told: &Told,
-    client: IpAddr,
+    client: (HeaderValue, HeaderValue),
     ids: (HeaderValue, HeaderValue),
 ) {
     let trailers = takes_trailers(headers);
+    // What is added below, at once.
+    headers.reserve(8);
     remove(headers);
-    cookies::request(headers, upstream, told.https);
+    cookies::request(headers, upstream.0, told.https);
     if trailers {
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
     }
     // The upstream's own name goes into `Host`; the public one is told beside it.
-    headers.remove(header::HOST);
+    headers.insert(header::HOST, upstream.1.clone());
     headers.insert(X_FORWARDED_HOST, told.host.clone());
     headers.insert(X_FORWARDED_PROTO, told.proto.clone());
-    if let Ok(value) = HeaderValue::try_from(client.to_string()) {
-        headers.insert(X_FORWARDED_FOR, value);
-    }
-    if let Some(value) = told.forwarded(client) {
-        headers.insert(FORWARDED, value);
-    }
+    let (address, forwarded) = client;
+    headers.insert(X_FORWARDED_FOR, address);
+    headers.insert(FORWARDED, forwarded);
     let (request_id, traceparent) = ids;
     headers.insert(REQUEST_ID, request_id);
     headers.insert(TRACEPARENT, traceparent);
@@ -184,8 +188,10 @@ mod tests {
     fn guarded(pairs: &[(&'static str, &'static str)], upstream: Name) -> HeaderMap {
         let mut headers = headers(pairs);
         let told = Told::new(&"https://courses.example.com".parse().unwrap());
+        let client = told.client("192.0.2.9".parse().unwrap());
         let ids = (HeaderValue::from_static("id"), HeaderValue::from_static("00-1-2-00"));
-        request(&mut headers, upstream, &told, "192.0.2.9".parse().unwrap(), ids);
+        let host = HeaderValue::from_static("demo:8080");
+        request(&mut headers, (upstream, &host), &told, client, ids);
         headers
     }
 
@@ -203,6 +209,7 @@ mod tests {
             ("traceparent", "00-mine"),
         ];
         let headers = guarded(&forged, Name::Catalog);
+        assert_eq!(headers["host"], "demo:8080");
         assert_eq!(headers["x-forwarded-host"], "courses.example.com");
         assert_eq!(headers["x-forwarded-proto"], "https");
         assert_eq!(headers["x-forwarded-for"], "192.0.2.9");

@@ -73,7 +73,7 @@ pub(crate) fn count(
 fn told(class: &str, limit: &Limit, decision: &Decision) -> Told {
     let value = |text: String| HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""));
     let Limit { requests, per_seconds, .. } = limit;
-    let reset = decision.reset.as_secs_f64().ceil();
+    let reset = decision.reset.as_secs() + u64::from(decision.reset.subsec_nanos() > 0);
     Told {
         policy: value(format!("\"{class}\";q={requests};w={per_seconds}")),
         state: value(format!("\"{class}\";r={};t={reset}", decision.remaining)),

@@ -14,10 +14,10 @@ use platform_http::{Problem, problem};
 use sha2::{Digest as _, Sha256};
 use tokio::runtime::Handle;
 
-use super::bounded::Bounded;
 use super::provider::ProviderError;
 use super::slot::{Refused, Slot, Step};
 use super::{Caller, Provider};
+use crate::bounded::Bounded;
 
 const SHARDS: usize = 16;
 /// Exchanges that are remembered, in each shard.

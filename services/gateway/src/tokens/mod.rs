@@ -6,7 +6,6 @@
 
 mod authenticate;
 mod authorize;
-mod bounded;
 mod exchange;
 mod provider;
 mod slot;
@@ -20,11 +19,11 @@ use http::{HeaderMap, header};
 use platform_auth::{Authenticator, Subject, Verified};
 use platform_http::Problem;
 
-use self::bounded::Bounded;
 use self::exchange::Digest;
 pub(crate) use self::exchange::Exchange;
 pub(crate) use self::provider::Provider;
 use self::slot::Slot;
+use crate::bounded::Bounded;
 use crate::routes::Compiled;
 
 /// Tokens that one thread remembers.

@@ -13,12 +13,17 @@ use crate::support::{gateway, raw, serve, telling};
 
 #[tokio::test]
 async fn a_request_reaches_its_service_under_the_services_own_path() {
-    let running = gateway(telling().await).await;
-    let api = running.api.with("x-forwarded-for", "6.6.6.6").with("cookie", "web=b; other=c");
+    let upstream = telling().await;
+    let running = gateway(upstream).await;
+    let api = running
+        .api
+        .with("x-forwarded-for", "6.6.6.6")
+        .with("cookie", "web=b; other=c; id=d; web-language=tr");
     let answer = api.get("/services/catalog/v1/courses?limit=2").await.expect(200);
     let told: Value = answer.json();
     assert_eq!(told["path"], "/v1/courses?limit=2");
     assert_eq!(told["method"], "GET");
+    assert_eq!(told["headers"]["host"], upstream.to_string());
     assert_eq!(told["headers"]["x-forwarded-host"], "localhost:8080");
     assert_eq!(told["headers"]["x-forwarded-for"], "127.0.0.1");
     assert_eq!(told["headers"]["forwarded"], "for=127.0.0.1;host=\"localhost:8080\";proto=http");
@@ -31,7 +36,7 @@ async fn a_request_reaches_its_service_under_the_services_own_path() {
     }
 
     let page = api.get("/courses/x").await.expect(200);
-    assert_eq!(page.json::<Value>()["headers"]["cookie"], "web=b");
+    assert_eq!(page.json::<Value>()["headers"]["cookie"], "web=b; web-language=tr");
     assert_eq!(page.header("set-cookie"), Some("web=b"));
 }
 

@@ -225,3 +225,15 @@ async fn a_drain_finishes_what_runs_and_says_goodbye() {
     assert!(answer.contains("connection: close") && answer.ends_with("finished"), "{answer}");
     stopped.await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn two_thousand_idle_connections_keep_nobody_waiting() {
+    let running = gateway(serve(Router::new().fallback(any(|| async { "ok" }))).await).await;
+    let connects = (0..2000).map(|_| TcpStream::connect(running.address()));
+    let begun = std::time::Instant::now();
+    let idle = futures::future::join_all(connects).await;
+    assert!(idle.iter().all(Result::is_ok), "a connection was refused");
+    running.api.get("/open").await.assert_status(200);
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    drop(idle);
+}

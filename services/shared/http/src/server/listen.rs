@@ -8,13 +8,16 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 
 /// A client has this long to send its headers, and an idle connection this long to send the next request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Request line and headers together.
 const LARGEST_HEAD_BYTES: usize = 64 * 1024;
+/// Connections that wait to be accepted. The usual 128 are full within a blink of an eye when many clients come
+/// at once, and those beyond it wait for a second.
+const BACKLOG: u32 = 4096;
 /// Pause after `accept` failed (no file descriptors left): hot looping would not free any.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -32,7 +35,15 @@ pub struct BindError {
 /// # Errors
 /// When the address is taken or not ours.
 pub async fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, BindError> {
-    TcpListener::bind(address).await.map_err(|source| BindError { key, address, source })
+    listen(address).map_err(|source| BindError { key, address, source })
+}
+
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // The port of a process that has just ended can be used again at once.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Serves HTTP/1.1 and cleartext HTTP/2 until `stop`, then closes the listener, lets running requests finish
