@@ -1,0 +1,119 @@
+// Every page that identity shows, and the shop's first: on a small and a large screen, light and dark, in both
+// languages. Nothing is wider than the screen, axe finds nothing, and the browser complains about nothing. With
+// SCREENSHOTS, pictures of all of them go into that folder.
+import assert from 'node:assert/strict'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { launch, Window } from './chromium.mjs'
+import { button, question, somebody } from './platform.mjs'
+
+let browser
+before(async () => (browser = await launch()))
+after(() => browser.close())
+
+const show = (path) => (window) => window.go(path)
+const send = (path, fields, action) => async (window) => {
+  await window.go(path)
+  for (const [field, value] of Object.entries(fields)) await window.page.fill(`#${field}`, value)
+  const loaded = window.page.waitForEvent('load')
+  await window.page.click(button(action))
+  await loaded
+}
+
+const STRANGER = {
+  shop: show('/'),
+  'sign-in': show('/identity/sign-in'),
+  'sign-in-missing': send('/identity/sign-in', {}, '/identity/sign-in'),
+  'sign-up': show('/identity/sign-up'),
+  'sign-up-wrong': send('/identity/sign-up', { email: 'x', new_password: 'x' }, '/identity/sign-up'),
+  forgotten: show('/identity/forgotten'),
+  'forgotten-wrong': send('/identity/forgotten', { email: 'x' }, '/identity/forgotten'),
+  'signed-up': show('/identity/done/signed-up'),
+  'mail-sent': show('/identity/done/mail-sent'),
+  'password-set': show('/identity/done/password-set'),
+  verified: show('/identity/done/verified'),
+  'email-changed': show('/identity/done/email-changed'),
+  deleted: show('/identity/done/deleted'),
+  'link-spent': show('/identity/reset?token=spent'),
+  'not-found': show('/identity/done/nothing'),
+  'unknown-client': show('/identity/authorize?client_id=nobody'),
+  'signed-out': show('/identity/logout'),
+}
+
+const SIGNED_IN = {
+  // From a browser that is known for the account: what fails there makes nobody else wait.
+  'sign-in-refused': (window, { email }) =>
+    send('/identity/sign-in', { email, password: 'x' }, '/identity/sign-in')(window),
+  account: show('/identity/account'),
+  'account-saved': send('/identity/account', { city: 'Iğdır' }, '/identity/account'),
+  'account-wrong': send('/identity/account', { new_password: 'x' }, '/identity/account/password'),
+  delete: show('/identity/account/delete'),
+  'delete-wrong': send('/identity/account/delete', { current_password: 'x' }, '/identity/account/delete'),
+  consent: show(question('looks', { prompt: 'consent', scope: 'openid email profile offline_access order.read' })),
+  'sign-out': show('/identity/logout'),
+}
+
+/** Opens every page in turn and hands each to `check`, with its name. */
+async function everyPage(window, check) {
+  const person = await somebody()
+  for (const [name, open] of Object.entries(STRANGER)) {
+    await open(window)
+    await check(name)
+  }
+  await send('/identity/sign-in?continue=/identity/account', person, '/identity/sign-in')(window)
+  assert.equal(window.path(), '/identity/account', await window.page.locator('main').innerText())
+  for (const [name, open] of Object.entries(SIGNED_IN)) {
+    await open(window, person)
+    await check(name)
+  }
+}
+
+const LOOKS = ['tr', 'en'].flatMap((language) =>
+  ['light', 'dark'].flatMap((scheme) => [320, 768, 1280].map((width) => ({ language, scheme, width }))),
+)
+for (const look of LOOKS) {
+  const { language, scheme, width } = look
+  test(`${language}, ${scheme}, ${width} px: every page fits, and nothing is wrong with it`, async () => {
+    const window = await Window.open(browser, { ...look, javaScript: true })
+    const wrong = []
+    await everyPage(window, async (name) => {
+      assert.equal(await window.page.locator('html').getAttribute('lang'), language, name)
+      const overflow = await window.overflow()
+      if (overflow > 0) wrong.push(`${name}: ${overflow} px wider than the screen`)
+      wrong.push(...(await window.violations()).map((violation) => `${name}: ${violation}`))
+      await picture(window, `${name}-${language}-${scheme}-${width}`)
+    })
+    // Refused forms and pages that are not there say so by their codes.
+    assert.deepEqual([...wrong, ...window.complaintsBut(400, 404, 422)], [])
+    await window.close()
+  })
+}
+
+for (const language of ['tr', 'en']) {
+  test(`${language}: nothing is lost with letters twice as large, nor with the spacing of WCAG 1.4.12`, async () => {
+    const larger = 'html { font-size: 200% !important }'
+    const wider = `* { line-height: 1.5 !important; letter-spacing: 0.12em !important; word-spacing: 0.16em !important }
+      p { margin-block-end: 2em !important }`
+    const wrong = []
+    for (const [width, style] of [[640, larger], [320, wider]]) {
+      const window = await Window.open(browser, { width, language, javaScript: true })
+      await everyPage(window, async (name) => {
+        await window.restyle(style)
+        const overflow = await window.overflow()
+        if (overflow > 0) wrong.push(`${name}, ${width} px: ${overflow} px wider than the screen`)
+        wrong.push(...(await window.cut()).map((what) => `${name}, ${width} px: ${what} is cut off`))
+        await picture(window, `${name}-${language}-${style === larger ? 'larger' : 'wider'}-${width}`)
+      })
+      await window.close()
+    }
+    assert.deepEqual(wrong, [])
+  })
+}
+
+async function picture(window, name) {
+  const folder = process.env.SCREENSHOTS
+  if (!folder) return
+  await mkdir(folder, { recursive: true })
+  await window.page.screenshot({ path: join(folder, `${name}.png`), fullPage: true })
+}
