@@ -39,6 +39,7 @@ engine_tests! {
     forms_that_no_browser_would_send_are_refused_with_a_page,
     bodies_that_are_wrong_are_refused,
     the_first_administrator_is_made_once_and_keeps_a_new_password,
+    a_password_is_hidden_while_it_is_typed_and_may_be_pasted_or_filled_in,
     pages_come_in_two_languages_and_with_headers_that_protect,
     a_parameter_of_argon2_that_rises_is_taken_over_at_sign_in,
 }
@@ -560,6 +561,25 @@ async fn eventually_signed_in(house: &House, email: &str, password: &str) -> Bro
         }
     }
     panic!("{email} can't sign in");
+}
+
+async fn a_password_is_hidden_while_it_is_typed_and_may_be_pasted_or_filled_in(engine: Engine) {
+    let house = House::open(engine).await;
+    let mut browser = house.signed_up(ADA).await;
+    for (path, name, filled_in) in [
+        ("/identity/sign-in", "password", "current-password"),
+        ("/identity/sign-up", "new_password", "new-password"),
+        ("/identity/account", "current_password", "current-password"),
+        ("/identity/account", "new_password", "new-password"),
+        ("/identity/account/delete", "current_password", "current-password"),
+    ] {
+        let page = browser.get(path).await.expect(200).text();
+        let field = format!("name=\"{name}\" type=\"password\" autocomplete=\"{filled_in}\" value=\"\"");
+        assert!(page.contains(&field), "{path}: {page}");
+        for hindrance in ["<script", "onpaste", "maxlength", "readonly", "autocomplete=\"off\""] {
+            assert!(!page.contains(hindrance), "{path}: {hindrance}");
+        }
+    }
 }
 
 async fn pages_come_in_two_languages_and_with_headers_that_protect(engine: Engine) {

@@ -250,6 +250,24 @@ async fn sessions_end_with_their_refresh_tokens_and_for_their_owner_only() {
 }
 
 #[tokio::test]
+async fn a_session_ends_when_its_time_is_over_however_much_it_was_used() {
+    let world = World::new(false).await;
+    let ada = world.account("ada@example.com").await;
+    let account = world.accounts.find(ada).await.unwrap().unwrap();
+    let (session, cookie) = world.sessions.sign_in(&http::HeaderMap::new(), &account).await.unwrap();
+    assert_eq!(session.expires_at, session.created_at + Duration::DAY);
+    let cookie = cookie.to_str().unwrap().split(';').next().unwrap().parse().unwrap();
+    let headers = http::HeaderMap::from_iter([(http::header::COOKIE, cookie)]);
+    assert!(world.sessions.current(&headers).await.unwrap().is_some());
+    let over =
+        "UPDATE sessions SET expires_at = now() - interval '1 second', last_seen_at = now() WHERE id = $1";
+    sqlx::query(over).bind(session.id).execute(&world.pool).await.unwrap();
+    assert!(world.sessions.current(&headers).await.unwrap().is_none());
+    assert!(world.sessions.find(session.id).await.unwrap().is_none());
+    assert!(world.sessions.of_account(ada).await.unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn administrators_find_lock_and_promote_others_but_not_themselves() {
     let world = World::new(false).await;
     let root = world.account("root@example.com").await;

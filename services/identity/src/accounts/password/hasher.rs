@@ -164,6 +164,29 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_password_counts_exactly_as_it_was_typed() {
+        let hasher = hasher(64);
+        let longest = "a".repeat(128);
+        let longer = format!("{longest}a");
+        for (kept, other) in [
+            ("Correct horse 1", "correct horse 1"),
+            ("Correct horse 1", "Correct horse 1 "),
+            ("Correct horse 1", " Correct horse 1"),
+            ("Correct horse 1", "Correct horse"),
+            (longest.as_str(), &longest[..72]),
+            (longest.as_str(), &longest[..127]),
+            (longest.as_str(), longer.as_str()),
+        ] {
+            let hash = hasher.hash(Password::typed(kept)).await.unwrap();
+            assert!(
+                hasher.verify(Password::typed(kept), Some(hash.clone())).await.unwrap().matches,
+                "{kept:?}"
+            );
+            assert!(!hasher.verify(Password::typed(other), Some(hash)).await.unwrap().matches, "{other:?}");
+        }
+    }
+
+    #[tokio::test]
     async fn weaker_parameters_are_replaced_when_the_password_is_known() {
         let weak = hasher(64).hash(Password::typed("correct horse")).await.unwrap();
         let strong = hasher(128);
