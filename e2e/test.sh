@@ -85,5 +85,10 @@ if [[ -z ${WITHOUT_CLUSTER:-} ]]; then
   cluster=begun
   step cluster-up make up
   count journeys bash e2e/journeys/run.sh
+  BASE_URL=$(sed -n 's/^BASE_URL=//p' .run/env)
+  export BASE_URL
+  count relying-parties bash e2e/relying-parties/run.sh
+  count browser bash e2e/browser/run.sh
+  step images-test make images-test
 fi
 finish

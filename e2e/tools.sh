@@ -15,6 +15,8 @@ declare -A wanted=(
   [shellcheck]=shellcheck
   [chromium]=chromium
   [curl]=curl
+  [npm]=npm
+  [python3]=python3-venv
 )
 missing=()
 for program in "${!wanted[@]}"; do

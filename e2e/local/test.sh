@@ -62,9 +62,6 @@ ok 'the environment file names the platform'
 bash e2e/journeys/run.sh
 ok 'the journeys go through it'
 
-bash e2e/relying-parties/run.sh
-ok 'standard clients sign in'
-
 if "$programs/courseplatform-local" dev --data "$place/other" 2>"$place/refused"; then fail 'taken ports are refused'; fi
 grep -q "port $PORT for gateway is taken by gateway (pid " "$place/refused" || fail 'taken ports are named'
 ok 'taken ports are named with who has them'
