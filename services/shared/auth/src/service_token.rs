@@ -158,7 +158,8 @@ impl ServiceTokens {
             Err(error) if error.status() == Some(StatusCode::UNAUTHORIZED) => {
                 tracing::warn!(scope, %error, "a service token was refused; trying a new one");
                 self.forget(scope, &token);
-                Ok(get(&*self.token(scope).await?).await?)
+                let token = self.token(scope).await?;
+                Ok(get(&token).await?)
             }
             answer => Ok(answer?),
         }
