@@ -1,6 +1,7 @@
 //! The catalog, as the basket needs it: what a course is called and what it costs now.
 
 use http::{Method, StatusCode};
+use platform_auth::{CallError, Scope as _, ServiceTokens, scope};
 use platform_http::client::{ClientError, PeerClient};
 use platform_http::server::{CheckError, Dependency, Need};
 use platform_money::Money;
@@ -28,16 +29,20 @@ impl Quote {
 
 /// A client for the catalog. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(crate) struct Catalog(PeerClient);
+pub(crate) struct Catalog {
+    peer: PeerClient,
+    tokens: ServiceTokens,
+}
 
 impl Catalog {
-    pub(crate) fn new(url: Url) -> Result<Self, ClientError> {
-        PeerClient::new("catalog", url).map(Self)
+    pub(crate) fn new(url: Url, tokens: ServiceTokens) -> Result<Self, ClientError> {
+        Ok(Self { peer: PeerClient::new("catalog", url)?, tokens })
     }
 
     /// Asks for a course's quote; `None` when there is no such course.
-    pub(crate) async fn quote(&self, course: Uuid) -> Result<Option<Quote>, ClientError> {
-        match self.0.get_json(&format!("/internal/v1/courses/{course}/quote")).await {
+    pub(crate) async fn quote(&self, course: Uuid) -> Result<Option<Quote>, CallError> {
+        let path = format!("/internal/v1/courses/{course}/quote");
+        match self.tokens.get_json(scope::CatalogSysQuote::NAME, &self.peer, &path).await {
             Ok(quote) => Ok(Some(quote)),
             Err(error) if error.status() == Some(StatusCode::NOT_FOUND) => Ok(None),
             Err(error) => Err(error),
@@ -46,7 +51,7 @@ impl Catalog {
 
     /// The dependency `catalog`: soft, since baskets are shown and emptied without it.
     pub(crate) fn dependency(&self) -> Dependency {
-        let client = self.0.clone();
+        let client = self.peer.clone();
         Dependency::new("catalog", Need::Soft, move || {
             let client = client.clone();
             async move {

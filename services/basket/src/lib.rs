@@ -10,7 +10,7 @@ mod settings;
 use axum::Router;
 use baskets::BasketStore;
 use catalog::Catalog;
-use platform_auth::{AccessTokenScheme, AuthSettings};
+use platform_auth::{AccessTokenScheme, AuthSettings, Scope as _, ServiceTokens, scope};
 use platform_http::server::Need;
 use platform_messaging::Consumer;
 use platform_service::{CommonSettings, Component, Runtime, StartError, amqp, redis};
@@ -55,7 +55,9 @@ impl Component for Basket {
     async fn start(settings: Settings, runtime: &mut Runtime) -> Result<Router, StartError> {
         let connection = redis::connection(&settings.redis)?;
         runtime.depends_on(redis::dependency(&connection, Need::Hard));
-        let catalog = Catalog::new(settings.catalog_url.clone())?;
+        let tokens = ServiceTokens::new(Self::NAME, &settings.client)?;
+        runtime.depends_on(tokens.dependency(scope::CatalogSysQuote::NAME));
+        let catalog = Catalog::new(settings.catalog_url.clone(), tokens)?;
         runtime.depends_on(catalog.dependency());
         let lifetime = settings.basket_lifetime();
         let store = BasketStore::new(connection, &settings.redis.redis_key_prefix, lifetime);

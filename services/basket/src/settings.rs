@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use platform_auth::AuthSettings;
+use platform_auth::{AuthSettings, ClientSettings};
 use platform_config::base_url;
 use platform_service::CommonSettings;
 use platform_service::amqp::AmqpSettings;
@@ -19,6 +19,10 @@ pub struct Settings {
     /// The tokens of callers.
     #[command(flatten)]
     pub auth: AuthSettings,
+
+    /// The service's own tokens, for the catalog.
+    #[command(flatten)]
+    pub client: ClientSettings,
 
     /// The service's own store.
     #[command(flatten)]

@@ -10,7 +10,7 @@ mod settings;
 use std::sync::Arc;
 
 use axum::Router;
-use platform_auth::{AccessTokenScheme, AuthSettings};
+use platform_auth::{AccessTokenScheme, AuthSettings, Scope as _, ServiceTokens, scope};
 use platform_http::client::PeerClient;
 use platform_service::sqlserver::{self, Engine, Migration};
 use platform_service::{CommonSettings, Component, Runtime, StartError, postgres};
@@ -75,7 +75,9 @@ impl Component for Ordering {
 
     async fn start(settings: Settings, runtime: &mut Runtime) -> Result<Router, StartError> {
         let store = store(&settings, runtime)?;
-        let catalog = PeerCatalog::new(PeerClient::new("catalog", settings.catalog_url.clone())?);
+        let tokens = ServiceTokens::new(Self::NAME, &settings.client)?;
+        runtime.depends_on(tokens.dependency(scope::CatalogSysQuote::NAME));
+        let catalog = PeerCatalog::new(PeerClient::new("catalog", settings.catalog_url.clone())?, tokens);
         let list = settings.common.server.public(PUBLIC_PREFIX, "/v1/orders");
         runtime.depends_on(catalog.dependency());
         Ok(routes().with_state(orders::State::new(&store, Arc::new(catalog), list)).into())

@@ -1,6 +1,6 @@
 //! What the order service can be told.
 
-use platform_auth::AuthSettings;
+use platform_auth::{AuthSettings, ClientSettings};
 use platform_config::base_url;
 use platform_service::CommonSettings;
 use platform_service::postgres::DatabaseSettings;
@@ -16,6 +16,9 @@ pub struct Settings {
     /// The tokens of callers.
     #[command(flatten)]
     pub auth: AuthSettings,
+    /// The service's own tokens, for the catalog.
+    #[command(flatten)]
+    pub client: ClientSettings,
     /// The service's own database.
     #[command(flatten)]
     pub database: DatabaseSettings,

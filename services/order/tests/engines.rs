@@ -1,9 +1,10 @@
 //! Orders over HTTP on every engine that there is: the same tests for PostgreSQL, always, and for SQL Server
-//! where SQLSERVER_URL names one, with the real catalog beside them.
+//! where SQLSERVER_URL names one, with the real catalog and identity beside them.
 #![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 mod support;
 
+use identity_testkit::TestIdentity;
 use order::Ordering;
 use platform_service::Component as _;
 use platform_testkit::{Api, Engine, bad_input, bad_tokens, engine_tests, routes};
@@ -18,6 +19,7 @@ engine_tests! {
     the_same_request_makes_one_order_whatever_races,
     a_key_belongs_to_one_body_and_one_buyer,
     a_repeated_request_is_answered_when_the_catalog_is_away,
+    without_identity_nothing_new_is_sold_until_it_is_back,
     what_is_not_for_sale_is_not_bought,
     an_order_keeps_what_was_bought_as_it_was,
     whatever_is_wrong_with_a_body_is_told_and_nothing_is_stored,
@@ -155,6 +157,21 @@ async fn a_repeated_request_is_answered_when_the_catalog_is_away(engine: Engine)
     shop.catalog_proxy.heal();
     // Nothing of the failed request is left: its key is free.
     new.post("/v1/orders", order_of(&[&course])).await.assert_status(201);
+}
+
+async fn without_identity_nothing_new_is_sold_until_it_is_back(engine: Engine) {
+    let identity = TestIdentity::start().await;
+    identity.network.refuse();
+    let shop = Shop::with(engine, identity).await;
+    let course = shop.course("Rust", 1999).await;
+    let buyer = keyed(&buyer(&shop));
+    let busy = buyer.post("/v1/orders", order_of(&[&course])).await;
+    busy.problem(503, "unavailable");
+    assert!(busy.header("retry-after").is_some());
+    assert_eq!(buyer.get("/v1/orders").await.expect(200).json::<Value>()["items"], json!([]));
+
+    shop.identity.network.heal();
+    buyer.post("/v1/orders", order_of(&[&course])).await.assert_status(201);
 }
 
 async fn what_is_not_for_sale_is_not_bought(engine: Engine) {

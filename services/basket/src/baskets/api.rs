@@ -129,7 +129,7 @@ async fn show(
         (status = 403, description = "The token lacks the scope"),
         (status = 409, description = "The caller's own, not on sale, or the basket is full"),
         (status = 422, description = "There is no such course"),
-        (status = 503, description = "The catalog or the store is away"),
+        (status = 503, description = "The catalog, identity or the store is away"),
     ),
 )]
 async fn add(

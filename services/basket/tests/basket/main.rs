@@ -1,4 +1,5 @@
-//! The basket as its users and its cluster see it: a real catalog beside it, each on a store of the test's own.
+//! The basket as its users and its cluster see it: a real catalog and identity beside it, each on a store of the
+//! test's own.
 #![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 mod baskets;
@@ -10,8 +11,9 @@ use std::time::Duration;
 
 use basket::Basket;
 use catalog::Catalog;
+use identity_testkit::TestIdentity;
 use platform_service::{Component, TestComponent, spawn_for_test};
-use platform_testkit::{Answer, Api, MongoDb, Redis, TestIssuer, eventually, secret_file};
+use platform_testkit::{Answer, Api, MongoDb, Redis, eventually, secret_file};
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 use uuid::Uuid;
@@ -20,6 +22,7 @@ const BINARY: &str = env!("CARGO_BIN_EXE_basket");
 /// Nothing listens there.
 const NO_BROKER: &str = "amqp://user:password@127.0.0.1:1/none";
 const NO_CATALOG: &str = "http://127.0.0.1:1";
+const NO_IDENTITY: &str = "http://127.0.0.1:1/identity/token";
 /// Far more than anything here takes.
 const SOON: Duration = Duration::from_secs(30);
 
@@ -38,20 +41,19 @@ async fn start<C: Component>(settings: &[(&str, &str)]) -> Running
 where
     C::Settings: Sync,
 {
-    let mut all = vec![("JWKS_URI", TestIssuer::shared().jwks_uri())];
-    all.extend(settings);
-    let component = spawn_for_test::<C>(&all).await.unwrap();
+    let component = spawn_for_test::<C>(settings).await.unwrap();
     let (api, admin) = (Api::new(component.url("")), Api::new(component.admin_url("")));
     eventually(SOON, || async { admin.get("/readyz").await.status == 200 }).await;
     Running { api, admin, component, urls: Vec::new() }
 }
 
-/// The stores of both services, and how each reaches the broker.
+/// The stores of both services, how each reaches the broker, and who gives them tokens.
 struct Shop {
     mongodb: MongoDb,
     redis: Redis,
     catalog_broker: String,
     basket_broker: String,
+    identity: TestIdentity,
 }
 
 impl Shop {
@@ -62,12 +64,16 @@ impl Shop {
 
     async fn with_brokers(catalog_broker: String, basket_broker: String) -> Self {
         let (mongodb, redis) = (MongoDb::database().await, Redis::database().await);
-        Self { mongodb, redis, catalog_broker, basket_broker }
+        Self { mongodb, redis, catalog_broker, basket_broker, identity: TestIdentity::start().await }
     }
 
     async fn catalog(&self) -> Running {
         let urls = vec![secret_file(self.mongodb.url()), secret_file(&self.catalog_broker)];
-        let settings = [("MONGODB_URL_FILE", path(&urls[0])), ("AMQP_URL_FILE", path(&urls[1]))];
+        let settings = [
+            ("MONGODB_URL_FILE", path(&urls[0])),
+            ("AMQP_URL_FILE", path(&urls[1])),
+            ("JWKS_URI", self.identity.jwks_uri()),
+        ];
         let running = start::<Catalog>(&settings).await;
         Running { urls, ..running }
     }
@@ -79,6 +85,9 @@ impl Shop {
             ("REDIS_KEY_PREFIX", self.redis.prefix()),
             ("AMQP_URL_FILE", path(&urls[1])),
             ("CATALOG_URL", catalog.api.base()),
+            ("JWKS_URI", self.identity.jwks_uri()),
+            ("TOKEN_URL", self.identity.token_url()),
+            ("CLIENT_SECRET_FILE", self.identity.client_secret_file()),
         ];
         let running = start::<Basket>(&settings).await;
         Running { urls, ..running }

@@ -1,6 +1,7 @@
 //! What other services are told about a course that somebody wants to buy.
 
 use axum::extract;
+use platform_auth::{Service, scope};
 use platform_http::{Json, Path, Problem, problem};
 use platform_money::Money;
 use serde::Serialize;
@@ -30,13 +31,20 @@ struct Quote {
     version: i64,
 }
 
-/// Quotes a course. For other services: the gateway does not open this path.
+/// Quotes a course. For basket and order: the gateway does not open this path.
 #[utoipa::path(
     get, path = "/internal/v1/courses/{id}/quote", operation_id = "quote_course", tag = "internal", params(("id" = Uuid, Path)),
-    responses((status = 200, body = Quote), (status = 404, description = "No such course")),
+    security(("access_token" = ["catalog.sys.quote"])),
+    responses(
+        (status = 200, body = Quote),
+        (status = 401, description = "No valid token"),
+        (status = 403, description = "The token lacks the scope"),
+        (status = 404, description = "No such course"),
+    ),
 )]
 async fn quote(
     extract::State(state): extract::State<State>,
+    _service: Service<scope::CatalogSysQuote>,
     Path(id): Path<Uuid>,
 ) -> Result<Json<Quote>, Problem> {
     // From the store, not from the index: money depends on it.

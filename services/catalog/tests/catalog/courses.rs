@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{catalog, category};
-use platform_testkit::{bad_input, eventually};
+use platform_testkit::{TestIssuer, bad_input, eventually};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -193,17 +193,15 @@ async fn other_services_get_a_quote() {
     let owner = Uuid::now_v7();
     let course: Value =
         running.api.as_user(owner).post("/v1/courses", course("Rust", &category)).await.expect(201).json();
-    let quote: Value = running.api.get(&format!("/internal{}/quote", path(&course))).await.expect(200).json();
+    let order = TestIssuer::shared().service("catalog", "order").scope("catalog.sys.quote");
+    let order = running.api.with_token(&order.sign());
+    let quote: Value = order.get(&format!("/internal{}/quote", path(&course))).await.expect(200).json();
     let expected = json!({
         "course_id": course["id"], "owner": owner, "name": "Rust", "price": course["price"],
         "status": "published", "version": 1,
     });
     assert_eq!(quote, expected);
-    running
-        .api
-        .get(&format!("/internal/v1/courses/{}/quote", Uuid::now_v7()))
-        .await
-        .problem(404, "not-found");
+    order.get(&format!("/internal/v1/courses/{}/quote", Uuid::now_v7())).await.problem(404, "not-found");
 }
 
 #[tokio::test]

@@ -1,11 +1,10 @@
-//! A shop for tests: the order service on a database of its own, beside a real catalog.
+//! A shop for tests: the order service on a database of its own, beside a real catalog and identity.
 
 use catalog::Catalog;
+use identity_testkit::TestIdentity;
 use order::Ordering;
 use platform_service::{TestComponent, spawn_for_test};
-use platform_testkit::{
-    Api, Binary, Engine, EngineDatabase, MongoDb, TcpProxy, TestIssuer, life, secret_file,
-};
+use platform_testkit::{Api, Binary, Engine, EngineDatabase, MongoDb, TcpProxy, life, secret_file};
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 use uuid::Uuid;
@@ -17,13 +16,15 @@ const NO_BROKER: &str = "amqp://user:password@127.0.0.1:1/none";
 pub(crate) struct Store {
     engine: Engine,
     url: NamedTempFile,
+    secret: NamedTempFile,
     _database: EngineDatabase,
 }
 
 impl Store {
     pub(crate) async fn empty(engine: Engine) -> Self {
         let database = engine.database().await;
-        Self { engine, url: secret_file(&database.url()), _database: database }
+        let (url, secret) = (secret_file(&database.url()), secret_file("password"));
+        Self { engine, url, secret, _database: database }
     }
 
     fn settings(&self) -> [(&str, &str); 2] {
@@ -31,7 +32,10 @@ impl Store {
     }
 
     pub(crate) fn binary(&self) -> Binary {
-        let binary = Binary::new(env!("CARGO_BIN_EXE_order")).env("CATALOG_URL", "http://127.0.0.1:1");
+        let binary = Binary::new(env!("CARGO_BIN_EXE_order"))
+            .env("CATALOG_URL", "http://127.0.0.1:1")
+            .env("TOKEN_URL", "http://127.0.0.1:1/identity/token")
+            .env("CLIENT_SECRET_FILE", self.secret.path().to_str().unwrap());
         self.settings().iter().fold(binary, |binary, (key, value)| binary.env(key, value))
     }
 }
@@ -42,6 +46,8 @@ pub(crate) struct Shop {
     pub(crate) api: Api,
     /// Between the order service and the catalog.
     pub(crate) catalog_proxy: TcpProxy,
+    /// Gives the order service its tokens.
+    pub(crate) identity: TestIdentity,
     /// Teaches all courses.
     pub(crate) instructor: Uuid,
     catalog: Api,
@@ -54,14 +60,16 @@ pub(crate) struct Shop {
 
 impl Shop {
     pub(crate) async fn open(engine: Engine) -> Self {
+        Self::with(engine, TestIdentity::start().await).await
+    }
+
+    /// With an identity that may be out of reach.
+    pub(crate) async fn with(engine: Engine, identity: TestIdentity) -> Self {
         let documents = MongoDb::database().await;
         let urls = [secret_file(documents.url()), secret_file(NO_BROKER)];
         let file = |index: usize| urls[index].path().to_str().unwrap();
-        let settings = [
-            ("MONGODB_URL_FILE", file(0)),
-            ("AMQP_URL_FILE", file(1)),
-            ("JWKS_URI", TestIssuer::shared().jwks_uri()),
-        ];
+        let settings =
+            [("MONGODB_URL_FILE", file(0)), ("AMQP_URL_FILE", file(1)), ("JWKS_URI", identity.jwks_uri())];
         let catalog = spawn_for_test::<Catalog>(&settings).await.unwrap();
         let catalog_proxy = TcpProxy::to(catalog.api.to_string()).await;
 
@@ -69,8 +77,14 @@ impl Shop {
         store.binary().succeeds(&["migrate"]).await;
         let catalog_url = format!("http://{}", catalog_proxy.address());
         let [engine, url] = store.settings();
-        let settings =
-            [engine, url, ("CATALOG_URL", &catalog_url), ("JWKS_URI", TestIssuer::shared().jwks_uri())];
+        let settings = [
+            engine,
+            url,
+            ("CATALOG_URL", &catalog_url),
+            ("JWKS_URI", identity.jwks_uri()),
+            ("TOKEN_URL", identity.token_url()),
+            ("CLIENT_SECRET_FILE", identity.client_secret_file()),
+        ];
         let order = spawn_for_test::<Ordering>(&settings).await.unwrap();
         for component in [&catalog, &order] {
             life::ready(&Api::new(component.admin_url(""))).await;
@@ -83,6 +97,7 @@ impl Shop {
         Self {
             api: Api::new(order.url("")),
             catalog_proxy,
+            identity,
             instructor,
             catalog: catalog_api,
             category: category["id"].as_str().unwrap().to_owned(),

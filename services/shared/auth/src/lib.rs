@@ -33,6 +33,6 @@ pub use keys::Keys;
 pub use openapi::AccessTokenScheme;
 pub use rejection::{INSUFFICIENT_SCOPE, Rejection};
 pub use scope::Scope;
-pub use service_token::{ClientSettings, ServiceTokens, TokenError};
+pub use service_token::{CallError, ClientSettings, ServiceTokens, TokenError};
 pub use settings::{AuthSettings, JwksUri};
 pub use token::{CLOCK_DIFFERENCE, Invalid, LONGEST_TOKEN, Subject, Verified};

@@ -30,6 +30,8 @@ scopes! {
     CatalogAdmin = "catalog.admin";
     /// Make and change one's courses.
     CatalogTeach = "catalog.teach";
+    /// Ask what a course costs, for services.
+    CatalogSysQuote = "catalog.sys.quote";
     /// Fill one's basket.
     BasketUse = "basket.use";
     /// Make coupons for one's courses.

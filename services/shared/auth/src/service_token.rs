@@ -1,15 +1,17 @@
-//! Tokens with which a component calls another one: by client credentials (RFC 6749 §4.4), kept, and renewed
-//! before they end.
+//! Tokens with which a component calls another one: by client credentials (RFC 6749 §4.4), kept, renewed
+//! before they end, and dropped when the other one refuses them.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use http::Method;
+use http::{Method, StatusCode};
 use platform_config::{SecretFile, SecretFileError, base_url};
 use platform_http::client::{ClientError, PeerClient};
+use platform_http::server::{CheckError, Dependency, Need};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use url::Url;
 
@@ -39,6 +41,28 @@ pub enum TokenError {
     /// The provider is away or refuses.
     #[error(transparent)]
     Provider(#[from] ClientError),
+}
+
+/// Why a call with a token gave no usable answer.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// There is no token to call with.
+    #[error("there is no token to call with")]
+    Token(#[from] TokenError),
+    /// The peer is away or refuses.
+    #[error(transparent)]
+    Peer(#[from] ClientError),
+}
+
+impl CallError {
+    /// The status of the peer's answer, if there was one; what the provider answered is not the peer's.
+    #[must_use]
+    pub fn status(&self) -> Option<StatusCode> {
+        match self {
+            Self::Token(_) => None,
+            Self::Peer(error) => error.status(),
+        }
+    }
 }
 
 /// A client's own tokens by scope. Cheap to clone; clones share their tokens.
@@ -115,6 +139,47 @@ impl ServiceTokens {
                 }
             }
         }
+    }
+
+    /// Gets `path` from `peer` with a token of `scope` and reads its JSON answer. A token that the peer refuses
+    /// (the keys were replaced, say) is dropped, and a new one is tried once.
+    ///
+    /// # Errors
+    /// When there is no token, or no usable answer.
+    pub async fn get_json<T: DeserializeOwned>(
+        &self,
+        scope: &'static str,
+        peer: &PeerClient,
+        path: &str,
+    ) -> Result<T, CallError> {
+        let get = |token: &str| peer.json(peer.request(Method::GET, path).bearer_auth(token));
+        let token = self.token(scope).await?;
+        match get(&token).await {
+            Err(error) if error.status() == Some(StatusCode::UNAUTHORIZED) => {
+                tracing::warn!(scope, %error, "a service token was refused; trying a new one");
+                self.forget(scope, &token);
+                let token = self.token(scope).await?;
+                Ok(get(&token).await?)
+            }
+            answer => Ok(answer?),
+        }
+    }
+
+    /// Drops a token, unless another one has taken its place: of many who are refused at once, one asks.
+    fn forget(&self, scope: &'static str, refused: &Arc<str>) {
+        if let Some(slot) = lock(&self.0.scopes).get(scope) {
+            lock(&slot.held).take_if(|held| Arc::ptr_eq(&held.token, refused));
+        }
+    }
+
+    /// The dependency `identity-tokens`: soft, since what needs no other component goes on without a token.
+    #[must_use]
+    pub fn dependency(&self, scope: &'static str) -> Dependency {
+        let tokens = self.clone();
+        Dependency::new("identity-tokens", Need::Soft, move || {
+            let tokens = tokens.clone();
+            async move { tokens.token(scope).await.map(drop).map_err(CheckError::new) }
+        })
     }
 
     async fn ask(&self, scope: &'static str, slot: &Slot) -> Result<Arc<str>, TokenError> {

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use axum::routing::post;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use platform_auth::{ClientSettings, ServiceTokens};
+use platform_http::client::PeerClient;
 use platform_testkit::{eventually, secret_file};
 use serde_json::{Value, json};
 
@@ -108,4 +109,50 @@ async fn without_the_provider_there_is_an_error_and_then_a_token() {
     assert!(error.contains("identity answered 503") && !error.contains("secret"), "{error}");
     endpoint.0.life.store(300, Ordering::SeqCst);
     assert_eq!(&*tokens.token("a").await.unwrap(), "1");
+}
+
+/// A peer that accepts every token but these.
+async fn peer(refused: &'static [&'static str]) -> PeerClient {
+    let answer = move |headers: HeaderMap| async move {
+        let token = headers["authorization"].to_str().unwrap().strip_prefix("Bearer ").unwrap().to_owned();
+        if refused.contains(&token.as_str()) { Err(StatusCode::UNAUTHORIZED) } else { Ok(Json(json!(token))) }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, Router::new().route("/thing", get(answer))).await });
+    PeerClient::new("catalog", url.parse().unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn a_token_that_is_refused_is_dropped_and_a_new_one_is_asked_for_once() {
+    let (endpoint, secret) = (Endpoint::default(), secret_file("secret"));
+    endpoint.0.life.store(300, Ordering::SeqCst);
+    let tokens = tokens(&endpoint, &secret).await;
+    let catalog = peer(&["0"]).await;
+    let calls = (0..20).map(|_| {
+        let (tokens, catalog) = (tokens.clone(), catalog.clone());
+        tokio::spawn(async move { tokens.get_json::<String>("a", &catalog, "/thing").await.unwrap() })
+    });
+    for call in calls.collect::<Vec<_>>() {
+        assert_eq!(call.await.unwrap(), "1");
+    }
+    assert_eq!(endpoint.asked(), 2, "of many who are refused one asks");
+
+    let strict = peer(&["1", "2"]).await;
+    let error = tokens.get_json::<String>("a", &strict, "/thing").await.unwrap_err();
+    assert_eq!((error.status(), endpoint.asked()), (Some(StatusCode::UNAUTHORIZED), 3));
+}
+
+#[tokio::test]
+async fn what_the_provider_answers_is_not_taken_for_the_peers_answer() {
+    let secret = secret_file("secret");
+    let settings = ClientSettings {
+        token_url: format!("{}/nothing-here", Endpoint::default().start().await).parse().unwrap(),
+        client_secret_file: secret.path().to_str().unwrap().parse().unwrap(),
+    };
+    let tokens = ServiceTokens::new("order", &settings).unwrap();
+    let error = tokens.token("a").await.unwrap_err().to_string();
+    assert!(error.contains("identity answered 404"), "{error}");
+    let error = tokens.get_json::<String>("a", &peer(&[]).await, "/thing").await.unwrap_err();
+    assert_eq!(error.status(), None, "{error}");
 }

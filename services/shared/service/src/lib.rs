@@ -22,5 +22,5 @@ pub mod sqlserver;
 
 pub use clock::now;
 pub use component::{Api, Command, Component, Runtime, StartError};
-pub use run::{TestComponent, main, spawn_for_test};
+pub use run::{TestComponent, main, migrate_for_test, spawn_for_test};
 pub use settings::CommonSettings;

@@ -315,18 +315,7 @@ where
     C: Component,
     C::Settings: Sync,
 {
-    let mut arguments = vec![C::NAME.to_owned()];
-    let defaults = [
-        ("PUBLIC_URL", "http://localhost:8080"),
-        ("LISTEN_ADDR", "127.0.0.1:0"),
-        ("ADMIN_ADDR", "127.0.0.1:0"),
-    ];
-    let given = |key: &str| settings.iter().any(|(given, _)| *given == key);
-    for (key, value) in defaults.iter().filter(|(key, _)| !given(key)).chain(settings) {
-        arguments.push(format!("--{}={value}", key.to_ascii_lowercase().replace('_', "-")));
-    }
-    let Program { settings, .. } = platform_config::parse_from::<Program<C>, _, _>(arguments)
-        .map_err(|error| anyhow::anyhow!("{error:?}"))?;
+    let settings = settings_for_test::<C>(settings)?;
     let listeners = Listeners::bind::<C>(&settings).await?;
     let (api, admin) = (listeners.api.local_addr()?, listeners.admin.local_addr()?);
     let stop = CancellationToken::new();
@@ -347,6 +336,30 @@ where
     })?;
     let task = tokio::spawn(async move { receiver.await? });
     Ok(TestComponent { api, admin, stop, task: Some(task) })
+}
+
+/// Brings a component's store up to date, with settings as for [`spawn_for_test`].
+///
+/// # Errors
+/// When the settings are wrong or the store refuses.
+pub async fn migrate_for_test<C: Component>(settings: &[(&str, &str)]) -> Result<(), StartError> {
+    C::migrate(settings_for_test::<C>(settings)?).await
+}
+
+fn settings_for_test<C: Component>(settings: &[(&str, &str)]) -> Result<C::Settings, StartError> {
+    let mut arguments = vec![C::NAME.to_owned()];
+    let defaults = [
+        ("PUBLIC_URL", "http://localhost:8080"),
+        ("LISTEN_ADDR", "127.0.0.1:0"),
+        ("ADMIN_ADDR", "127.0.0.1:0"),
+    ];
+    let given = |key: &str| settings.iter().any(|(given, _)| *given == key);
+    for (key, value) in defaults.iter().filter(|(key, _)| !given(key)).chain(settings) {
+        arguments.push(format!("--{}={value}", key.to_ascii_lowercase().replace('_', "-")));
+    }
+    let Program { settings, .. } = platform_config::parse_from::<Program<C>, _, _>(arguments)
+        .map_err(|error| anyhow::anyhow!("{error:?}"))?;
+    Ok(settings)
 }
 
 impl Listeners {

@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use http::{Method, StatusCode};
 use order_domain::{CourseId, InstructorId};
-use platform_http::client::{ClientError, PeerClient};
+use platform_auth::{CallError, Scope as _, ServiceTokens, scope};
+use platform_http::client::PeerClient;
 use platform_http::server::{CheckError, Dependency, Need};
 use platform_money::Money;
 use serde::Deserialize;
@@ -22,16 +23,19 @@ struct QuoteDocument {
 
 /// A client for the catalog. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct PeerCatalog(PeerClient);
+pub(crate) struct PeerCatalog {
+    peer: PeerClient,
+    tokens: ServiceTokens,
+}
 
 impl PeerCatalog {
-    pub(crate) fn new(client: PeerClient) -> Self {
-        Self(client)
+    pub(crate) fn new(peer: PeerClient, tokens: ServiceTokens) -> Self {
+        Self { peer, tokens }
     }
 
     /// The dependency `catalog`: soft, since orders are shown without it.
     pub(crate) fn dependency(&self) -> Dependency {
-        let client = self.0.clone();
+        let client = self.peer.clone();
         Dependency::new("catalog", Need::Soft, move || {
             let client = client.clone();
             async move {
@@ -45,8 +49,9 @@ impl PeerCatalog {
 #[async_trait]
 impl Catalog for PeerCatalog {
     async fn quote(&self, course: CourseId) -> Result<Option<Quote>, CatalogError> {
-        let answer: Result<QuoteDocument, ClientError> =
-            self.0.get_json(&format!("/internal/v1/courses/{course}/quote")).await;
+        let path = format!("/internal/v1/courses/{course}/quote");
+        let answer: Result<QuoteDocument, CallError> =
+            self.tokens.get_json(scope::CatalogSysQuote::NAME, &self.peer, &path).await;
         match answer {
             Ok(quote) if quote.status == "published" => {
                 let instructor = InstructorId(quote.owner);
