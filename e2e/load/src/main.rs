@@ -76,7 +76,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<serde_json::Value> {
     times.sort_unstable();
     let at =
         |share: usize| times.get(times.len() * share / 100).copied().unwrap_or_default().as_secs_f64() * 1e3;
-    let count = u32::try_from(times.len()).map(f64::from).unwrap_or(f64::MAX);
+    let count = u32::try_from(times.len()).map_or(f64::MAX, f64::from);
     let per_second = count / Duration::from_secs(arguments.seconds).as_secs_f64();
     Ok(json!({
         "per_second": per_second.round(),
