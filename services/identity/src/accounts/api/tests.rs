@@ -205,8 +205,8 @@ async fn sessions_end_with_their_refresh_tokens_and_for_their_owner_only() {
     let (ada, eve) = (world.account("ada@example.com").await, world.account("eve@example.com").await);
     let account = world.accounts.find(ada).await.unwrap().unwrap();
     let headers = http::HeaderMap::new();
-    let (one, _) = world.sessions.sign_in(&headers, &account).await.unwrap();
-    let (two, _) = world.sessions.sign_in(&headers, &account).await.unwrap();
+    let (one, _) = world.sessions.sign_in(&headers, &account).await.unwrap().unwrap();
+    let (two, _) = world.sessions.sign_in(&headers, &account).await.unwrap().unwrap();
     for session in [Some(one.id), Some(two.id), None] {
         sqlx::query(
             "INSERT INTO refresh_families (id, client_id, account_id, session_id, scope, auth_time, current_hash,
@@ -250,11 +250,29 @@ async fn sessions_end_with_their_refresh_tokens_and_for_their_owner_only() {
 }
 
 #[tokio::test]
+async fn nobody_is_signed_in_whose_account_changed_since_the_password_was_checked() {
+    let world = World::new(false).await;
+    let ada = world.account("ada@example.com").await;
+    let (checked, headers) = (world.accounts.find(ada).await.unwrap().unwrap(), http::HeaderMap::new());
+    // Nothing that matters: another name.
+    let named = "UPDATE accounts SET name = 'Ada L.', version = version + 1 WHERE id = $1";
+    sqlx::query(named).bind(ada).execute(&world.pool).await.unwrap();
+    assert!(world.sessions.sign_in(&headers, &checked).await.unwrap().is_some());
+    world.accounts.set_locked(ada, true).await.unwrap();
+    assert!(world.sessions.sign_in(&headers, &checked).await.unwrap().is_none());
+    world.accounts.set_locked(ada, false).await.unwrap();
+    let change = json!({ "current_password": PASSWORD, "new_password": "another horse battery" });
+    world.own(ada).put("/identity/v1/account/password", change).await.assert_status(204);
+    assert!(world.sessions.sign_in(&headers, &checked).await.unwrap().is_none());
+    assert!(world.sessions.of_account(ada).await.unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn a_session_ends_when_its_time_is_over_however_much_it_was_used() {
     let world = World::new(false).await;
     let ada = world.account("ada@example.com").await;
     let account = world.accounts.find(ada).await.unwrap().unwrap();
-    let (session, cookie) = world.sessions.sign_in(&http::HeaderMap::new(), &account).await.unwrap();
+    let (session, cookie) = world.sessions.sign_in(&http::HeaderMap::new(), &account).await.unwrap().unwrap();
     assert_eq!(session.expires_at, session.created_at + Duration::DAY);
     let cookie = cookie.to_str().unwrap().split(';').next().unwrap().parse().unwrap();
     let headers = http::HeaderMap::from_iter([(http::header::COOKIE, cookie)]);
@@ -301,7 +319,7 @@ async fn administrators_find_lock_and_promote_others_but_not_themselves() {
 
     let user = users[0];
     let account = world.accounts.find(user).await.unwrap().unwrap();
-    let (session, _) = world.sessions.sign_in(&http::HeaderMap::new(), &account).await.unwrap();
+    let (session, _) = world.sessions.sign_in(&http::HeaderMap::new(), &account).await.unwrap().unwrap();
     let lock = format!("/identity/v1/users/{user}/lock");
     let locked: Value = admin.put(&lock, json!({})).await.expect(200).json();
     assert!(locked["locked_at"].is_string());
