@@ -144,14 +144,15 @@ impl Component for Identity {
         let accounts = Arc::clone(&stores.accounts);
         let people = People::new(&settings, stores, runtime)?;
         let parts = protocol::Parts { keys, grants, accounts, people: &people };
-        let (protocol, trusted) = protocol::start(&settings, clients.clone(), parts, runtime);
+        let (protocol, trusted, states) = protocol::start(&settings, clients.clone(), parts, runtime);
         let public = |path: &str| settings.common.server.public(PUBLIC_PREFIX, path);
         let own = accounts::State::new(people.accounts.clone(), people.sessions.clone(), public);
         let forms =
             pages::State::new(&people).with_redirect_origin(move |path| clients.redirect_origin(path));
         // What comes here has not been exchanged: the gateway passes these paths as they are.
         let authenticator = Authenticator::new(settings.common.issuer(), "gateway", trusted);
-        let api = authenticator.protect(Router::from(accounts::routes().with_state(own)));
+        let api = accounts::refuse_ended(Router::from(accounts::routes().with_state(own)), states);
+        let api = authenticator.protect(api);
         Ok(protocol.merge(api).merge(pages::routes(forms)))
     }
 }

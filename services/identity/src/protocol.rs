@@ -50,13 +50,14 @@ pub(crate) fn clients(settings: &Settings, runtime: &mut Runtime) -> Clients {
     clients
 }
 
-/// Starts the protocol's background tasks; gives its routes, and the keys that access tokens are checked with.
+/// Starts the protocol's background tasks; gives its routes, the keys that access tokens are checked with, and who
+/// knows which of them have ended.
 pub(crate) fn start(
     settings: &Settings,
     clients: Clients,
     parts: Parts<'_>,
     runtime: &mut Runtime,
-) -> (Router, platform_auth::Keys) {
+) -> (Router, platform_auth::Keys, TokenStates) {
     let keeper = Keeper::new(parts.keys, settings.keyring_file.clone(), policy(settings));
     runtime.depends_on(keeper.dependency());
     let issuer = settings.common.issuer();
@@ -95,7 +96,7 @@ pub(crate) fn start(
         tokens: tokens.clone(),
         screens,
     };
-    let userinfo = Userinfo { tokens, states, accounts: parts.accounts };
+    let userinfo = Userinfo { tokens, states: states.clone(), accounts: parts.accounts };
     let discovery = discovery::State::new(&issuer, clients, settings.tokens.password_grant);
     let routes = Router::from(discovery::routes().with_state(discovery))
         .merge(Router::from(keys::routes().with_state(keys::State::new(keys))))
@@ -105,7 +106,7 @@ pub(crate) fn start(
         .merge(Router::from(revocation::routes().with_state(grants)))
         .merge(Router::from(userinfo::routes().with_state(userinfo)))
         .merge(Router::from(logout::routes().with_state(logout)));
-    (routes, trusted)
+    (routes, trusted, states)
 }
 
 /// The commands `rotate-keys` and `replace-keys`.

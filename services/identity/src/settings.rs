@@ -84,7 +84,8 @@ pub struct AccountSettings {
 /// Settings of Argon2id.
 #[derive(Clone, Debug, clap::Args)]
 pub struct PasswordSettings {
-    /// Memory for one hash in KiB. When it rises, passwords are hashed anew at the next sign-in.
+    /// Memory for one hash in KiB. When it rises, passwords are hashed anew at the next sign-in. Below 7168,
+    /// which wants 5 passes already, stolen hashes are guessed too fast: for tests only.
     #[arg(long, env, default_value_t = 19_456, value_parser = clap::value_parser!(u32).range(8..=1_048_576))]
     pub argon2_memory_kib: u32,
 

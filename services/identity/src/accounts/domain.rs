@@ -107,6 +107,10 @@ impl Email {
             && !local.starts_with('.')
             && !local.ends_with('.')
             && !local.contains("..");
+        // A URL's host may be percent-encoded, a mail's may not: it would have the key of another's address.
+        if domain.contains('%') {
+            return Err(Self::WRONG);
+        }
         // Not a literal address, and nothing that only a URL's host may have.
         let Ok(url::Host::Domain(domain)) = url::Host::parse(domain) else { return Err(Self::WRONG) };
         let label = |label: &str| {
@@ -211,6 +215,9 @@ mod tests {
             "ğ@example.com",
             "ada@example.com/path",
             "ada@%65xample.com:25",
+            "ada@%65xample.com",
+            "ada@example%2Ecom",
+            "ada@%6c%6f%63%61%6c%68%6f%73%74",
             &long,
             &longer,
         ] {

@@ -9,7 +9,7 @@ mod service;
 mod sign_in;
 mod store;
 
-pub(crate) use api::{State, routes};
+pub(crate) use api::{State, refuse_ended, routes};
 #[allow(unused_imports, reason = "for tokens")]
 pub(crate) use domain::Roles;
 pub(crate) use domain::{Account, Email, Unacceptable, city, name};

@@ -9,6 +9,9 @@ use uuid::Uuid;
 use crate::accounts::Roles;
 use crate::oauth::{Hash, Scopes, Secret, equal, random, sha256};
 
+/// The scope with which a grant outlives its session (OpenID Connect Core §11).
+const OFFLINE: &str = "offline_access";
+
 /// What an authorization code stands for (RFC 6749 §4.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Code {
@@ -139,6 +142,11 @@ impl Family {
     /// Whether it can give tokens at `now`.
     pub(crate) fn is_alive(&self, now: OffsetDateTime) -> bool {
         self.revoked_at.is_none() && now < self.idle_until && now < self.expires_at
+    }
+
+    /// Whether its session goes on, or it may outlive it.
+    pub(crate) fn is_held_by(&self, holder: &Holder) -> bool {
+        self.session_id.is_none() || holder.session_active || self.scopes.contains(OFFLINE)
     }
 }
 

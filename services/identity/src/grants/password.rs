@@ -48,7 +48,9 @@ impl Grants {
         let holder = holder.ok_or_else(|| OAuthError::invalid_grant("the account is not there any more"))?;
         let scopes = asked.filtered(|scope| user_may_have(&registry, client, &holder, scope));
         let (family, refresh) = self.family(client, account.id, None, asked, now, now);
-        self.store.insert_family(&family).await?;
+        if !self.store.insert_family(&family, &account.password_hash).await? {
+            return Err(OAuthError::invalid_grant("the user name or the password is wrong"));
+        }
         let answer = self.user_tokens(&family, &holder, &scopes, None, now)?;
         Ok(answer.with_refresh_token(refresh.as_ref()))
     }

@@ -7,9 +7,6 @@ use super::issue::{Grants, TokenAnswer, asked, user_may_have};
 use crate::clients::Client;
 use crate::oauth::{OAuthError, Parameters, Scopes, equal, random};
 
-/// The scope with which a grant outlives its session (OpenID Connect Core §11).
-const OFFLINE: &str = "offline_access";
-
 impl Grants {
     pub(super) async fn refresh_token(
         &self,
@@ -71,8 +68,7 @@ impl Grants {
             return Err(wrong());
         }
         let holder = holder.ok_or_else(wrong)?;
-        let signed_out = family.session_id.is_some() && !holder.session_active;
-        if signed_out && !family.scopes.contains(OFFLINE) {
+        if !family.is_held_by(&holder) {
             return Err(wrong());
         }
         Ok((family, holder))

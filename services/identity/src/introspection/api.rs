@@ -123,7 +123,7 @@ async fn of_refresh_token(
         return Ok(None);
     };
     let good = family.is_alive(now)
-        && holder.is_some()
+        && holder.is_some_and(|holder| family.is_held_by(&holder))
         && may_know(client, &family.client_id)
         && grants.clients.client(&family.client_id).is_some()
         && family.standing(&token.secret, grants.rules.refresh_grace, now) == Standing::Current;

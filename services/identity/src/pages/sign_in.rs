@@ -42,37 +42,44 @@ pub(super) async fn submit(
         address: client_address(&visit.headers),
         device,
     };
-    match state.sign_in.check(attempt).await {
-        Ok(account) => enter(&state, &visit, &account).await,
-        Err(SignInError::Refused) => {
+    let error = match state.sign_in.check(attempt).await {
+        Ok(account) => match enter(&state, &visit, &account).await {
+            Some(answer) => return answer,
+            None => SignInError::Refused,
+        },
+        Err(error) => error,
+    };
+    match error {
+        SignInError::Refused => {
             view.error = Some(layout.text("error-refused"));
             answer(&state, &visit, StatusCode::UNPROCESSABLE_ENTITY, view)
         }
-        Err(SignInError::Blocked { retry_after_seconds }) => {
+        SignInError::Blocked { retry_after_seconds } => {
             let seconds = retry_after_seconds.to_string();
             view.error = Some(visit.language.text_with("error-blocked", &[("seconds", &seconds)]));
             later(answer(&state, &visit, StatusCode::TOO_MANY_REQUESTS, view), retry_after_seconds)
         }
-        Err(SignInError::Busy) => {
+        SignInError::Busy => {
             view.error = Some(layout.text("error-busy"));
             later(answer(&state, &visit, StatusCode::SERVICE_UNAVAILABLE, view), 2)
         }
-        Err(SignInError::Store(error)) => failed(&visit, &AccountError::from(error)),
+        SignInError::Store(error) => failed(&visit, &AccountError::from(error)),
     }
 }
 
 /// Signs an account in whose owner has just proved to be that, remembers the browser, and goes on.
-pub(super) async fn enter(state: &State, visit: &Visit, account: &Account) -> Response {
+/// Nothing when the account got another password or was locked since.
+pub(super) async fn enter(state: &State, visit: &Visit, account: &Account) -> Option<Response> {
     let signed_in = match state.sessions.sign_in(&visit.headers, account).await {
-        Ok((_, cookie)) => cookie,
-        Err(error) => return failed(visit, &AccountError::from(error)),
+        Ok(signed_in) => signed_in?.1,
+        Err(error) => return Some(failed(visit, &AccountError::from(error))),
     };
-    let Ok(device) = capability::generate() else { return unavailable(visit) };
+    let Ok(device) = capability::generate() else { return Some(unavailable(visit)) };
     let hash = capability::sha256(device.as_bytes());
     let remembered = state.throttle.remember(&hash, account.id, platform_service::now()).await;
     // Without it the browser is a stranger the next time, and that is all.
     let device = remembered.ok().and_then(|kept| state.pages.jar().set(Cookie::Device, &device, Some(kept)));
-    go_to(visit.continue_to().unwrap_or("/"), [signed_in].into_iter().chain(device))
+    Some(go_to(visit.continue_to().unwrap_or("/"), [signed_in].into_iter().chain(device)))
 }
 
 fn view(visit: &Visit, email: &str) -> FormView {

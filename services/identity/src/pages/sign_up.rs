@@ -53,7 +53,10 @@ pub(super) async fn submit(
         address: client_address(&visit.headers),
     };
     match state.accounts.sign_up(new).await {
-        Ok(SignedUp::Account(account)) => sign_in::enter(&state, &visit, &account).await,
+        Ok(SignedUp::Account(account)) => match sign_in::enter(&state, &visit, &account).await {
+            Some(answer) => answer,
+            None => go_to(&with_continue("/identity/sign-in", visit.continue_to()), None),
+        },
         Ok(SignedUp::Mailed) => go_to(&with_continue("/identity/done/signed-up", visit.continue_to()), None),
         Err(AccountError::EmailTaken) => answer(&state, &visit, wrong(true)),
         Err(AccountError::Closed) => closed(&visit),

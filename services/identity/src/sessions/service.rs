@@ -68,12 +68,13 @@ impl Sessions {
 
     /// Signs somebody in whose password was just checked, in the browser that sent this. Its cookie is new in
     /// any case, so that a planted one is worth nothing; the session stays the same when the same person was
-    /// signed in already, and another person's ends. Answers the session and its `Set-Cookie`.
+    /// signed in already, and another person's ends. Answers the session and its `Set-Cookie`; nothing when the
+    /// account got another password or was locked since it was checked, which would have ended the session.
     pub(crate) async fn sign_in(
         &self,
         headers: &HeaderMap,
         account: &Account,
-    ) -> Result<(Session, HeaderValue), StoreError> {
+    ) -> Result<Option<(Session, HeaderValue)>, StoreError> {
         let now = platform_service::now();
         let failed = |error: capability::NoRandomness| StoreError::Database(Box::new(error));
         let value = capability::generate().map_err(failed)?;
@@ -99,11 +100,13 @@ impl Sessions {
         }
         if !renewed {
             session.id = Uuid::new_v4();
-            self.store.insert(&session, &hash).await?;
+            if !self.store.insert(&session, &hash, &account.password_hash).await? {
+                return Ok(None);
+            }
         }
         let cookie = self.jar.set(Cookie::Session, &value, Some(self.lifetime));
         let cookie = cookie.ok_or(StoreError::Corrupt("a cookie's value"))?;
-        Ok((session, cookie))
+        Ok(Some((session, cookie)))
     }
 
     /// The account's sessions, the last one seen first.

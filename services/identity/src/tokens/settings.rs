@@ -5,19 +5,29 @@ use std::time::Duration;
 use clap::value_parser;
 use platform_config::seconds;
 
+/// [`seconds`], not more than `MOST`.
+fn at_most<const MOST: u64>(value: &str) -> Result<Duration, String> {
+    let given = seconds(value)?;
+    if given > Duration::from_secs(MOST) {
+        return Err(format!("must be between 0 and {MOST} seconds"));
+    }
+    Ok(given)
+}
+
 /// Lifetimes of codes, tokens and keys.
 #[derive(Clone, Debug, clap::Args)]
 pub struct TokenSettings {
-    /// Seconds that an authorization code waits to be exchanged.
-    #[arg(long, env, default_value = "60", value_parser = seconds)]
+    /// Seconds that an authorization code waits to be exchanged; 600 at most (RFC 6749 §4.1.2).
+    #[arg(long, env, default_value = "60", value_parser = at_most::<600>)]
     pub authorization_code_seconds: Duration,
 
     /// Seconds that a user's access token is valid; what it was exchanged for never lives longer.
-    #[arg(long, env, default_value = "300", value_parser = seconds)]
+    /// 3600 at most.
+    #[arg(long, env, default_value = "300", value_parser = at_most::<3600>)]
     pub access_token_seconds: Duration,
 
-    /// Seconds that an access token of a service for itself is valid.
-    #[arg(long, env, default_value = "300", value_parser = seconds)]
+    /// Seconds that an access token of a service for itself is valid; 3600 at most.
+    #[arg(long, env, default_value = "300", value_parser = at_most::<3600>)]
     pub service_token_seconds: Duration,
 
     /// Seconds that an ID token is valid.
@@ -33,8 +43,8 @@ pub struct TokenSettings {
     pub refresh_max_days: u16,
 
     /// Seconds in which a refresh token that was used gives the same successor again, for a client that lost the
-    /// answer; after them it ends the whole family.
-    #[arg(long, env, default_value = "30", value_parser = seconds)]
+    /// answer; after them it ends the whole family. 3600 at most.
+    #[arg(long, env, default_value = "30", value_parser = at_most::<3600>)]
     pub refresh_grace_seconds: Duration,
 
     /// Days that a signing key is used. Its successor is published a day before.

@@ -29,10 +29,12 @@ use refusals::{
     wrong_verbs_and_types_are_refused,
 };
 use revoked::{
+    a_code_that_is_exchanged_during_a_sign_out_gives_nothing,
     a_code_works_once_and_its_replay_ends_what_it_gave, a_locked_account_loses_everything,
+    a_password_that_is_changed_while_it_is_checked_gives_nothing,
     a_refresh_token_that_comes_again_ends_its_family, a_removed_client_loses_everything,
-    revoking_ends_a_token_or_everything, what_is_over_is_swept,
-    what_one_client_has_is_worth_nothing_to_another,
+    a_session_that_has_expired_ends_what_may_not_outlive_it, revoking_ends_a_token_or_everything,
+    what_is_over_is_swept, what_one_client_has_is_worth_nothing_to_another,
 };
 
 /// Nothing listens there: events wait.
@@ -71,6 +73,9 @@ engine_tests! {
     revoking_ends_a_token_or_everything,
     a_removed_client_loses_everything,
     a_locked_account_loses_everything,
+    a_session_that_has_expired_ends_what_may_not_outlive_it,
+    a_code_that_is_exchanged_during_a_sign_out_gives_nothing,
+    a_password_that_is_changed_while_it_is_checked_gives_nothing,
     what_is_over_is_swept,
 }
 

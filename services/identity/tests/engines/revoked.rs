@@ -6,7 +6,7 @@ use platform_components::Client;
 use platform_testkit::{Api, Engine, eventually};
 use serde_json::Value;
 
-use crate::support::{Provider, VERIFIER, WEB, claims, file, refused};
+use crate::support::{PASSWORD, Provider, VERIFIER, WEB, claims, file, refused};
 
 pub(crate) async fn a_code_works_once_and_its_replay_ends_what_it_gave(engine: Engine) {
     let provider = Provider::start(engine).await;
@@ -211,6 +211,80 @@ pub(crate) async fn a_locked_account_loses_everything(engine: Engine) {
         .await
         .assert_status(401);
     assert!(person.authorize(&[]).await.header("location").unwrap().starts_with("/identity/sign-in"));
+}
+
+/// Whether somebody waits for a lock in this database.
+async fn somebody_waits(pool: &sqlx::PgPool) -> bool {
+    let sql = "SELECT count(*) > 0 FROM pg_stat_activity
+               WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    sqlx::query_scalar(sql).fetch_one(pool).await.unwrap()
+}
+
+pub(crate) async fn a_session_that_has_expired_ends_what_may_not_outlive_it(engine: Engine) {
+    let provider = Provider::start(engine).await;
+    let person = provider.person().await;
+    let tokens = provider.tokens(&person, "openid").await;
+    let refresh = tokens["refresh_token"].as_str().unwrap();
+    assert!(provider.is_active(refresh).await);
+    let over = "UPDATE sessions SET expires_at = now() WHERE id = $1";
+    sqlx::query(over).bind(person.session).execute(&provider.pool().await).await.unwrap();
+    assert!(!provider.is_active(refresh).await, "the refresh token is told to be active");
+    refused(&provider.refresh("web", refresh).await, 400, "invalid_grant");
+}
+
+pub(crate) async fn a_code_that_is_exchanged_during_a_sign_out_gives_nothing(engine: Engine) {
+    let provider = Provider::start(engine).await;
+    let person = provider.person().await;
+    let code = person.code(&[]).await;
+    let pool = provider.pool().await;
+    // As signing out does it: the session first, then the families that are there.
+    let mut tx = pool.begin().await.unwrap();
+    for sql in [
+        "UPDATE sessions SET ended_at = now() WHERE id = $1",
+        "UPDATE refresh_families SET revoked_at = now() WHERE session_id = $1",
+    ] {
+        sqlx::query(sql).bind(person.session).execute(&mut *tx).await.unwrap();
+    }
+    let sign_out = async {
+        eventually(Duration::from_secs(10), || somebody_waits(&pool)).await;
+        tx.commit().await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(provider.redeem("web", &code, WEB), sign_out);
+    refused(&answer, 400, "invalid_grant");
+    let families = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM refresh_families");
+    assert_eq!(families.fetch_one(&pool).await.unwrap(), 0);
+}
+
+pub(crate) async fn a_password_that_is_changed_while_it_is_checked_gives_nothing(engine: Engine) {
+    let provider = Provider::with(engine, &[("PASSWORD_GRANT", "true")], Vec::new()).await;
+    let person = provider.person().await;
+    let pool = provider.pool().await;
+    let pairs = [
+        ("grant_type", "password"),
+        ("client_id", "script"),
+        ("username", person.email.as_str()),
+        ("password", PASSWORD),
+        ("scope", "openid"),
+    ];
+    provider.form("/identity/token", &pairs).await.assert_status(200);
+    let families = || async {
+        let count = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM refresh_families");
+        count.fetch_one(&pool).await.unwrap()
+    };
+    assert_eq!(families().await, 1);
+    let mut tx = pool.begin().await.unwrap();
+    sqlx::query("UPDATE accounts SET password_hash = 'another', version = version + 1 WHERE id = $1")
+        .bind(person.account)
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    let change = async {
+        eventually(Duration::from_secs(10), || somebody_waits(&pool)).await;
+        tx.commit().await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(provider.form("/identity/token", &pairs), change);
+    refused(&answer, 400, "invalid_grant");
+    assert_eq!(families().await, 1);
 }
 
 pub(crate) async fn what_is_over_is_swept(engine: Engine) {

@@ -1,15 +1,62 @@
-//! What the routes of accounts demand of their caller.
+//! What the routes of accounts demand of their caller: a token that is good now, and not only one that was when it
+//! was signed. The gateway passes it as it is, so nobody else has asked.
 
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{FromRequestParts, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+use http::request::Parts;
 use http::{HeaderValue, header};
-use platform_auth::Caller;
 use platform_auth::scope::{AccountManage, IdentityAdmin};
+use platform_auth::{Caller, Rejection, Scope as _, Verified};
 use platform_http::{Problem, problem};
 use uuid::Uuid;
 
+use crate::grants::{TokenState, TokenStates};
+
 /// Somebody who manages their own account.
 pub(super) type Own = Caller<AccountManage>;
-/// An administrator.
-pub(super) type Admin = Caller<IdentityAdmin>;
+/// An administrator: by the token's scope, and by the account as it is now. A role that was taken away counts at
+/// once, or its holder could give it back.
+pub(super) struct Admin {
+    pub(super) subject: Uuid,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Admin {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let caller = <Caller<IdentityAdmin> as FromRequestParts<S>>::from_request_parts(parts, state).await?;
+        match parts.extensions.get() {
+            Some(TokenState::User(holder)) if holder.roles.admin => Ok(Self { subject: caller.subject }),
+            _ => Err(Rejection::InsufficientScope(IdentityAdmin::NAME).into()),
+        }
+    }
+}
+
+/// Surrounds routes, inside of the layer that checks signatures: a token that has ended (revoked, signed out, its
+/// user locked or gone) is refused whatever it asks for.
+pub(crate) fn refuse_ended(routes: Router, states: TokenStates) -> Router {
+    routes.layer(middleware::from_fn_with_state(states, still_good))
+}
+
+async fn still_good(State(states): State<TokenStates>, mut request: Request, next: Next) -> Response {
+    let token = request.extensions().get::<Arc<Verified>>().cloned();
+    if let Some(token) = token {
+        match states.now(&token, platform_service::now()).await {
+            Ok(TokenState::Ended) => {
+                let challenge = HeaderValue::from_static(r#"Bearer error="invalid_token""#);
+                let problem = problem::UNAUTHENTICATED.detail("the token is not valid any more");
+                return problem.header(header::WWW_AUTHENTICATE, challenge).into_response();
+            }
+            Ok(state) => drop(request.extensions_mut().insert(state)),
+            Err(error) => return Problem::unavailable("database", &error).into_response(),
+        }
+    }
+    next.run(request).await
+}
 
 /// How long ago the password may have been given for what can't be undone, in seconds.
 const RECENTLY: i64 = 5 * 60;

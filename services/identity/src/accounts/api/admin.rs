@@ -132,13 +132,17 @@ pub(super) async fn lock(
         (status = 401, description = "No valid token"),
         (status = 403, description = "No administrator"),
         (status = 404, description = "No such user"),
+        (status = 409, description = "It is the caller's own account"),
     ),
 )]
 pub(super) async fn unlock(
     extract::State(state): extract::State<State>,
-    _: Admin,
+    caller: Admin,
     Path(id): Path<Uuid>,
 ) -> Result<Response, Problem> {
+    if caller.subject == id {
+        return Err(OWN_ACCOUNT.detail("ask another administrator"));
+    }
     Ok(answer(&state.accounts.set_locked(id, false).await?))
 }
 

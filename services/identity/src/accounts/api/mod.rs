@@ -12,6 +12,8 @@ use url::Url;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub(crate) use access::refuse_ended;
+
 use super::service::Accounts;
 use crate::sessions::Sessions;
 

@@ -12,17 +12,22 @@ use time::Duration;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{State, routes};
+use super::{State, refuse_ended, routes};
 use crate::POSTGRES_MIGRATIONS;
 use crate::accounts::store::AccountStore;
 use crate::accounts::{Accounts, Hasher, PostgresAccounts, Roles, Rules};
+use crate::clients::Clients;
 use crate::cookies::Jar;
+use crate::grants::{PostgresGrants, TokenStates};
 use crate::mail::{MailWaker, PostgresMails};
 use crate::sessions::{PostgresSessions, SessionStore, Sessions};
 use crate::settings::{LimitSettings, PasswordSettings};
 use crate::throttle::{PostgresThrottle, Throttle};
 
 const PASSWORD: &str = "correct horse battery";
+/// Whose tokens are used.
+const CLIENTS: &str = r#"{"version":1,"scopes":[],"clients":[
+    {"id":"web","type":"public","grants":["authorization_code"],"redirectUris":["app://web"],"scopes":[]}]}"#;
 
 /// The routes, served.
 struct World {
@@ -79,7 +84,11 @@ impl World {
         let jwks = json!({ "keys": [TestIssuer::shared().jwk()] }).to_string();
         keys.replace(KeySet::parse(jwks.as_bytes()).unwrap());
         let authenticator = Authenticator::new("http://localhost:8080/identity".to_owned(), "gateway", keys);
-        let router = authenticator.protect(Router::from(routes().with_state(state)));
+        let file = platform_testkit::secret_file(CLIENTS);
+        let clients = Clients::new(Some(file.path().to_str().unwrap().parse().unwrap()));
+        let states = TokenStates::new(clients, Arc::new(PostgresGrants::new(pool.clone())));
+        let api = refuse_ended(Router::from(routes().with_state(state)), states);
+        let router = authenticator.protect(api);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let api = Api::new(format!("http://{}", listener.local_addr().unwrap()));
         let stop = CancellationToken::new();
@@ -97,7 +106,12 @@ impl World {
 
     /// Calls as this user, with this scope, having signed in just now.
     fn calling(&self, user: Uuid, scope: &str) -> Api {
-        self.api.with_token(&TestIssuer::shared().user("gateway", user).scope(scope).sign())
+        let token = TestIssuer::shared().user("gateway", user).without_claim("sid");
+        self.api.with_token(&token.scope(scope).sign())
+    }
+
+    async fn make_admin(&self, user: Uuid) {
+        self.accounts.set_roles(user, Roles { instructor: false, admin: true }).await.unwrap();
     }
 
     fn own(&self, user: Uuid) -> Api {
@@ -135,7 +149,7 @@ async fn an_account_is_read_and_changed_by_its_owner_only() {
     world.calling(ada, "order.read").get("/identity/v1/account").await.assert_status(403);
     let elsewhere = TestIssuer::shared().user("order", ada).scope("account.manage").sign();
     world.api.with_token(&elsewhere).get("/identity/v1/account").await.problem(401, "unauthenticated");
-    world.own(Uuid::now_v7()).get("/identity/v1/account").await.problem(404, "not-found");
+    world.own(Uuid::now_v7()).get("/identity/v1/account").await.problem(401, "unauthenticated");
     assert_eq!(world.events(ada).await, [("identity.user.registered.v1".to_owned(), 1)]);
 }
 
@@ -160,8 +174,8 @@ async fn what_can_not_be_undone_wants_a_recent_password() {
     let world = World::new(false).await;
     let ada = world.account("ada@example.com").await;
     let hour_ago = platform_service::now().unix_timestamp() - 3600;
-    let token =
-        TestIssuer::shared().user("gateway", ada).scope("account.manage").claim("auth_time", hour_ago);
+    let token = TestIssuer::shared().user("gateway", ada).without_claim("sid");
+    let token = token.scope("account.manage").claim("auth_time", hour_ago);
     let stale = world.api.with_token(&token.sign());
     let change = json!({ "current_password": PASSWORD, "new_password": "another horse battery" });
     let path = "/identity/v1/account/password";
@@ -184,8 +198,8 @@ async fn what_can_not_be_undone_wants_a_recent_password() {
     assert!(own.put(path, wrong).await.expect(429).header("retry-after").is_some());
 
     own.delete("/identity/v1/account").await.assert_status(204);
-    own.get("/identity/v1/account").await.problem(404, "not-found");
-    own.delete("/identity/v1/account").await.problem(404, "not-found");
+    own.get("/identity/v1/account").await.problem(401, "unauthenticated");
+    own.delete("/identity/v1/account").await.problem(401, "unauthenticated");
     let deleted = world.events(ada).await.pop().unwrap();
     assert_eq!(deleted.0, "identity.user.deleted.v1");
     let left: (Option<String>, String, Option<String>) =
@@ -205,8 +219,8 @@ async fn sessions_end_with_their_refresh_tokens_and_for_their_owner_only() {
     let (ada, eve) = (world.account("ada@example.com").await, world.account("eve@example.com").await);
     let account = world.accounts.find(ada).await.unwrap().unwrap();
     let headers = http::HeaderMap::new();
-    let (one, _) = world.sessions.sign_in(&headers, &account).await.unwrap();
-    let (two, _) = world.sessions.sign_in(&headers, &account).await.unwrap();
+    let (one, _) = world.sessions.sign_in(&headers, &account).await.unwrap().unwrap();
+    let (two, _) = world.sessions.sign_in(&headers, &account).await.unwrap().unwrap();
     for session in [Some(one.id), Some(two.id), None] {
         sqlx::query(
             "INSERT INTO refresh_families (id, client_id, account_id, session_id, scope, auth_time, current_hash,
@@ -247,6 +261,27 @@ async fn sessions_end_with_their_refresh_tokens_and_for_their_owner_only() {
     own.delete("/identity/v1/account/sessions").await.assert_status(204);
     assert_eq!(alive().await, 0);
     assert!(world.sessions.find(one.id).await.unwrap().is_none());
+    // The token of the session that has just ended.
+    let answer = own.get("/identity/v1/account").await.expect(401);
+    assert_eq!(answer.header("www-authenticate"), Some(r#"Bearer error="invalid_token""#));
+}
+
+#[tokio::test]
+async fn nobody_is_signed_in_whose_account_changed_since_the_password_was_checked() {
+    let world = World::new(false).await;
+    let ada = world.account("ada@example.com").await;
+    let (checked, headers) = (world.accounts.find(ada).await.unwrap().unwrap(), http::HeaderMap::new());
+    // Nothing that matters: another name.
+    let named = "UPDATE accounts SET name = 'Ada L.', version = version + 1 WHERE id = $1";
+    sqlx::query(named).bind(ada).execute(&world.pool).await.unwrap();
+    assert!(world.sessions.sign_in(&headers, &checked).await.unwrap().is_some());
+    world.accounts.set_locked(ada, true).await.unwrap();
+    assert!(world.sessions.sign_in(&headers, &checked).await.unwrap().is_none());
+    world.accounts.set_locked(ada, false).await.unwrap();
+    let change = json!({ "current_password": PASSWORD, "new_password": "another horse battery" });
+    world.own(ada).put("/identity/v1/account/password", change).await.assert_status(204);
+    assert!(world.sessions.sign_in(&headers, &checked).await.unwrap().is_none());
+    assert!(world.sessions.of_account(ada).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -254,7 +289,7 @@ async fn a_session_ends_when_its_time_is_over_however_much_it_was_used() {
     let world = World::new(false).await;
     let ada = world.account("ada@example.com").await;
     let account = world.accounts.find(ada).await.unwrap().unwrap();
-    let (session, cookie) = world.sessions.sign_in(&http::HeaderMap::new(), &account).await.unwrap();
+    let (session, cookie) = world.sessions.sign_in(&http::HeaderMap::new(), &account).await.unwrap().unwrap();
     assert_eq!(session.expires_at, session.created_at + Duration::DAY);
     let cookie = cookie.to_str().unwrap().split(';').next().unwrap().parse().unwrap();
     let headers = http::HeaderMap::from_iter([(http::header::COOKIE, cookie)]);
@@ -276,6 +311,9 @@ async fn administrators_find_lock_and_promote_others_but_not_themselves() {
         users.push(world.account(&format!("user{number}@example.com")).await);
     }
     let admin = world.calling(root, "identity.admin");
+    // The scope is not the role.
+    admin.get("/identity/v1/users").await.problem(403, "insufficient-scope");
+    world.make_admin(root).await;
     let mut path = "/identity/v1/users?search=USER&limit=2".to_owned();
     let mut found = Vec::new();
     loop {
@@ -301,7 +339,7 @@ async fn administrators_find_lock_and_promote_others_but_not_themselves() {
 
     let user = users[0];
     let account = world.accounts.find(user).await.unwrap().unwrap();
-    let (session, _) = world.sessions.sign_in(&http::HeaderMap::new(), &account).await.unwrap();
+    let (session, _) = world.sessions.sign_in(&http::HeaderMap::new(), &account).await.unwrap().unwrap();
     let lock = format!("/identity/v1/users/{user}/lock");
     let locked: Value = admin.put(&lock, json!({})).await.expect(200).json();
     assert!(locked["locked_at"].is_string());
@@ -317,9 +355,9 @@ async fn administrators_find_lock_and_promote_others_but_not_themselves() {
         world.events(user).await.iter().filter(|(kind, _)| kind == "identity.role.granted.v1").count(),
         2
     );
-    world.accounts.set_roles(root, Roles { instructor: false, admin: true }).await.unwrap();
     let own = format!("/identity/v1/users/{root}");
     admin.put(&format!("{own}/lock"), json!({})).await.problem(409, "own-account");
+    admin.delete(&format!("{own}/lock")).await.problem(409, "own-account");
     let nothing = json!({ "instructor": true, "admin": false });
     admin.put(&format!("{own}/roles"), nothing).await.problem(409, "own-account");
     admin.delete(&format!("/identity/v1/users/{user}/sessions")).await.assert_status(204);
@@ -342,6 +380,30 @@ async fn administrators_find_lock_and_promote_others_but_not_themselves() {
 }
 
 #[tokio::test]
+async fn an_administrators_token_ends_with_the_role_and_with_the_lock() {
+    let world = World::new(false).await;
+    let (root, eve) = (world.account("root@example.com").await, world.account("eve@example.com").await);
+    world.make_admin(root).await;
+    world.make_admin(eve).await;
+    let (root_calls, eve_calls) =
+        (world.calling(root, "identity.admin"), world.calling(eve, "identity.admin"));
+    let (roles, lock) = (format!("/identity/v1/users/{eve}/roles"), format!("/identity/v1/users/{eve}/lock"));
+    let back = json!({ "instructor": false, "admin": true });
+    eve_calls.get("/identity/v1/users").await.assert_status(200);
+
+    root_calls.put(&roles, json!({ "instructor": false, "admin": false })).await.assert_status(200);
+    eve_calls.put(&roles, back.clone()).await.problem(403, "insufficient-scope");
+    eve_calls.get("/identity/v1/users").await.problem(403, "insufficient-scope");
+    root_calls.put(&roles, back).await.assert_status(200);
+    eve_calls.get("/identity/v1/users").await.assert_status(200);
+
+    root_calls.put(&lock, json!({})).await.assert_status(200);
+    eve_calls.delete(&lock).await.problem(401, "unauthenticated");
+    world.own(eve).get("/identity/v1/account").await.problem(401, "unauthenticated");
+    assert!(world.accounts.find(eve).await.unwrap().unwrap().locked_at.is_some());
+}
+
+#[tokio::test]
 async fn whatever_is_wrong_with_a_body_is_a_4xx() {
     let world = World::new(false).await;
     let ada = world.account("ada@example.com").await;
@@ -353,6 +415,7 @@ async fn whatever_is_wrong_with_a_body_is_a_4xx() {
     bad_input::check_with(&own, Method::PUT, "/identity/v1/account/password", &password).await;
     let email = json!({ "email": "new@example.com" });
     bad_input::check_with(&own, Method::PUT, "/identity/v1/account/email", &email).await;
+    world.make_admin(ada).await;
     let admin = world.calling(ada, "identity.admin");
     let roles = json!({ "instructor": true, "admin": true });
     bad_input::check_with(&admin, Method::PUT, &format!("/identity/v1/users/{ada}/roles"), &roles).await;

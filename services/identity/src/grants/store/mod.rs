@@ -55,10 +55,13 @@ pub(crate) trait GrantStore: Send + Sync {
     async fn find_code(&self, hash: &Hash) -> Result<Option<Code>, StoreError>;
 
     /// Marks a code as used and stores the family that it gives, in one transaction. Answers whether it was the
-    /// first time; the second time nothing is stored.
+    /// first time and its session is still there; otherwise nothing is stored. A sign-out that happens meanwhile
+    /// is waited for.
     async fn redeem(&self, hash: &Hash, family: &Family) -> Result<bool, StoreError>;
 
-    async fn insert_family(&self, family: &Family) -> Result<(), StoreError>;
+    /// Stores a family of no session, of an account that still has this password and is neither locked nor
+    /// deleted; answers whether it is so.
+    async fn insert_family(&self, family: &Family, password_hash: &str) -> Result<bool, StoreError>;
 
     /// A family, and who holds it.
     async fn find_family(

@@ -1,7 +1,7 @@
 //! Grants in PostgreSQL.
 
 use async_trait::async_trait;
-use sqlx::postgres::PgExecutor;
+use sqlx::postgres::PgArguments;
 use sqlx::{FromRow, PgPool};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -70,13 +70,26 @@ impl GrantStore for PostgresGrants {
         if used.rows_affected() == 0 {
             return Ok(false);
         }
-        insert_family(&mut *tx, family).await?;
+        // The account's row is locked before the session's, as whoever ends sessions with the account does.
+        let while_signed_in =
+            "FROM sessions WHERE id = $4 AND ended_at IS NULL AND expires_at > $9 AND account_id = (
+                 SELECT id FROM accounts WHERE id = $3 AND locked_at IS NULL AND deleted_at IS NULL FOR SHARE)
+             FOR SHARE";
+        let sql = format!("{INSERT_FAMILY} {while_signed_in}");
+        let inserted = family_query(family, sqlx::query(sqlx::AssertSqlSafe(sql))).execute(&mut *tx).await?;
+        if inserted.rows_affected() == 0 {
+            return Ok(false);
+        }
         tx.commit().await?;
         Ok(true)
     }
 
-    async fn insert_family(&self, family: &Family) -> Result<(), StoreError> {
-        insert_family(&self.0, family).await
+    async fn insert_family(&self, family: &Family, password_hash: &str) -> Result<bool, StoreError> {
+        let while_it_is_the_password = "FROM accounts WHERE id = $3 AND password_hash = $12
+             AND locked_at IS NULL AND deleted_at IS NULL FOR SHARE";
+        let sql = format!("{INSERT_FAMILY} {while_it_is_the_password}");
+        let query = family_query(family, sqlx::query(sqlx::AssertSqlSafe(sql))).bind(password_hash);
+        Ok(query.execute(&self.0).await?.rows_affected() == 1)
     }
 
     async fn find_family(
@@ -247,26 +260,28 @@ async fn insert_once(
     Ok(query.execute(pool).await?.rows_affected() == 1)
 }
 
-async fn insert_family(executor: impl PgExecutor<'_>, family: &Family) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO refresh_families (id, client_id, account_id, session_id, scope, auth_time, current_hash,
-                                       rotated_at, created_at, idle_until, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-    )
-    .bind(family.id)
-    .bind(&family.client_id)
-    .bind(family.account_id)
-    .bind(family.session_id)
-    .bind(family.scopes.to_string())
-    .bind(family.auth_time)
-    .bind(family.current.as_slice())
-    .bind(family.rotated_at)
-    .bind(family.created_at)
-    .bind(family.idle_until)
-    .bind(family.expires_at)
-    .execute(executor)
-    .await?;
-    Ok(())
+/// To be followed by what must be there.
+const INSERT_FAMILY: &str =
+    "INSERT INTO refresh_families (id, client_id, account_id, session_id, scope, auth_time, current_hash,
+                                   rotated_at, created_at, idle_until, expires_at)
+     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11";
+
+type Statement<'q> = sqlx::query::Query<'q, sqlx::Postgres, PgArguments>;
+
+/// With the values of [`INSERT_FAMILY`].
+fn family_query<'q>(family: &'q Family, query: Statement<'q>) -> Statement<'q> {
+    query
+        .bind(family.id)
+        .bind(&family.client_id)
+        .bind(family.account_id)
+        .bind(family.session_id)
+        .bind(family.scopes.to_string())
+        .bind(family.auth_time)
+        .bind(family.current.as_slice())
+        .bind(family.rotated_at)
+        .bind(family.created_at)
+        .bind(family.idle_until)
+        .bind(family.expires_at)
 }
 
 #[derive(FromRow)]

@@ -50,10 +50,11 @@ impl From<SqlServerError> for StoreError {
     }
 }
 
+/// To be followed by what must be there.
 const INSERT_FAMILY: &str =
     "INSERT INTO refresh_families (id, client_id, account_id, session_id, scope, auth_time, current_hash,
                                    rotated_at, created_at, idle_until, expires_at)
-     VALUES (@P1, @P2, @P3, @P4, @P5, @P6, @P7, @P8, @P9, @P10, @P11)";
+     SELECT @P1, @P2, @P3, @P4, @P5, @P6, @P7, @P8, @P9, @P10, @P11";
 
 #[async_trait]
 impl GrantStore for SqlServerGrants {
@@ -103,17 +104,37 @@ impl GrantStore for SqlServerGrants {
             return Ok(false);
         }
         let scope = family.scopes.to_string();
-        tx.execute(INSERT_FAMILY, &family_parameters(family, &scope).each())
+        // The account's row is locked before the session's, as whoever ends sessions with the account does; the
+        // kind of join keeps that order.
+        let sql = format!(
+            "{INSERT_FAMILY} FROM accounts a WITH (UPDLOCK)
+             INNER LOOP JOIN sessions s WITH (UPDLOCK) ON s.account_id = a.id
+             WHERE a.id = @P3 AND a.locked_at IS NULL AND a.deleted_at IS NULL
+               AND s.id = @P4 AND s.ended_at IS NULL AND s.expires_at > @P9"
+        );
+        let inserted = tx
+            .execute(&*sql, &family_parameters(family, &scope).each())
             .await
-            .map_err(SqlServerError::from)?;
+            .map_err(SqlServerError::from)?
+            .total();
+        if inserted == 0 {
+            tx.rollback().await?;
+            return Ok(false);
+        }
         tx.commit().await?;
         Ok(true)
     }
 
-    async fn insert_family(&self, family: &Family) -> Result<(), StoreError> {
+    async fn insert_family(&self, family: &Family, password_hash: &str) -> Result<bool, StoreError> {
         let scope = family.scopes.to_string();
-        self.execute(INSERT_FAMILY, &family_parameters(family, &scope).each()).await?;
-        Ok(())
+        let sql = format!(
+            "{INSERT_FAMILY} FROM accounts WITH (UPDLOCK)
+             WHERE id = @P3 AND password_hash = @P12 AND locked_at IS NULL AND deleted_at IS NULL"
+        );
+        let values = family_parameters(family, &scope);
+        let mut parameters = values.each().to_vec();
+        parameters.push(&password_hash);
+        Ok(self.execute(&sql, &parameters).await? == 1)
     }
 
     async fn find_family(

@@ -29,7 +29,10 @@ pub(crate) trait SessionStore: Send + Sync {
     /// The account's sessions, the last one seen first.
     async fn of_account(&self, account: Uuid, now: OffsetDateTime) -> Result<Vec<Session>, StoreError>;
 
-    async fn insert(&self, session: &Session, cookie: &Hash) -> Result<(), StoreError>;
+    /// Stores a session of an account that still has this password and is neither locked nor deleted; answers
+    /// whether it is so. A change of the account that happens meanwhile is waited for.
+    async fn insert(&self, session: &Session, cookie: &Hash, password_hash: &str)
+    -> Result<bool, StoreError>;
 
     /// Gives a session a new cookie and the times of a new sign-in; the old cookie is worth nothing any more.
     /// Answers `false` when it has ended.

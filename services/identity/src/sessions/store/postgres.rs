@@ -45,11 +45,18 @@ impl SessionStore for PostgresSessions {
         Ok(rows.into_iter().map(Row::into_session).collect())
     }
 
-    async fn insert(&self, session: &Session, cookie: &Hash) -> Result<(), StoreError> {
-        sqlx::query(
+    async fn insert(
+        &self,
+        session: &Session,
+        cookie: &Hash,
+        password_hash: &str,
+    ) -> Result<bool, StoreError> {
+        // The lock on the account's row makes a change of it come wholly before, or wholly after and see this.
+        let inserted = sqlx::query(
             "INSERT INTO sessions (id, cookie_hash, account_id, auth_time, created_at, last_seen_at,
                                    expires_at, user_agent)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+             SELECT $1, $2, $3, $4, $5, $6, $7, $8 FROM accounts
+             WHERE id = $3 AND password_hash = $9 AND locked_at IS NULL AND deleted_at IS NULL FOR SHARE",
         )
         .bind(session.id)
         .bind(cookie.as_slice())
@@ -59,9 +66,10 @@ impl SessionStore for PostgresSessions {
         .bind(session.last_seen_at)
         .bind(session.expires_at)
         .bind(&session.user_agent)
+        .bind(password_hash)
         .execute(&self.0)
         .await?;
-        Ok(())
+        Ok(inserted.rows_affected() == 1)
     }
 
     async fn renew(&self, session: &Session, cookie: &Hash) -> Result<bool, StoreError> {

@@ -53,24 +53,33 @@ impl SessionStore for SqlServerSessions {
         self.select(rest, &[&account.as_bytes().as_slice(), &utc(now)]).await
     }
 
-    async fn insert(&self, session: &Session, cookie: &Hash) -> Result<(), StoreError> {
-        self.execute(
-            "INSERT INTO sessions (id, cookie_hash, account_id, auth_time, created_at, last_seen_at,
-                                   expires_at, user_agent)
-             VALUES (@P1, @P2, @P3, @P4, @P5, @P6, @P7, @P8)",
-            &[
-                &session.id.as_bytes().as_slice(),
-                &cookie.as_slice(),
-                &session.account_id.as_bytes().as_slice(),
-                &utc(session.auth_time),
-                &utc(session.created_at),
-                &utc(session.last_seen_at),
-                &utc(session.expires_at),
-                &session.user_agent.as_str(),
-            ],
-        )
-        .await
-        .map(drop)
+    async fn insert(
+        &self,
+        session: &Session,
+        cookie: &Hash,
+        password_hash: &str,
+    ) -> Result<bool, StoreError> {
+        // The lock on the account's row makes a change of it come wholly before, or wholly after and see this.
+        let inserted = self
+            .execute(
+                "INSERT INTO sessions (id, cookie_hash, account_id, auth_time, created_at, last_seen_at,
+                                       expires_at, user_agent)
+                 SELECT @P1, @P2, @P3, @P4, @P5, @P6, @P7, @P8 FROM accounts WITH (UPDLOCK)
+                 WHERE id = @P3 AND password_hash = @P9 AND locked_at IS NULL AND deleted_at IS NULL",
+                &[
+                    &session.id.as_bytes().as_slice(),
+                    &cookie.as_slice(),
+                    &session.account_id.as_bytes().as_slice(),
+                    &utc(session.auth_time),
+                    &utc(session.created_at),
+                    &utc(session.last_seen_at),
+                    &utc(session.expires_at),
+                    &session.user_agent.as_str(),
+                    &password_hash,
+                ],
+            )
+            .await?;
+        Ok(inserted == 1)
     }
 
     async fn renew(&self, session: &Session, cookie: &Hash) -> Result<bool, StoreError> {
