@@ -8,7 +8,7 @@ use platform_testkit::eventually;
 use serde_json::{Value, json};
 
 /// Far more than an event or a refreshed page takes.
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(90);
 
 #[tokio::test]
 async fn the_home_page_shows_courses() {
