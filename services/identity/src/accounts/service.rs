@@ -303,7 +303,8 @@ impl Accounts {
         Ok(self.links.link(link, purpose, platform_service::now()).await?.is_some())
     }
 
-    /// Sets a new password by a mailed link. Every session ends; the address is theirs, since the link was.
+    /// Sets a new password by a mailed link. Every session ends, and no other link works any more; the address is
+    /// theirs, since the link was. One that went to an address before this one is spent.
     pub(crate) async fn reset_password(&self, link: Hash, new: &str) -> Result<(), AccountError> {
         let found = self.links.link(&link, Purpose::ResetPassword, platform_service::now()).await?;
         let found = found.ok_or(AccountError::LinkSpent)?;
@@ -311,9 +312,8 @@ impl Accounts {
         let new = Password::chosen(new, Email::parse(&account.email).ok().as_ref())?;
         let hash = self.hasher.hash(new).await?;
         self.change(account.id, None, |account, effects| {
-            account.password_hash.clone_from(&hash);
-            if account.email == found.email {
-                account.email_verified_at.get_or_insert(effects.at);
+            if account.email != found.email || account.locked_at.is_some() {
+                return Err(AccountError::LinkSpent);
             }
             effects.spends = Some(link);
             effects.end_sessions = EndSessions::All;
@@ -339,6 +339,8 @@ impl Accounts {
         self.change(found.account_id, None, |account, effects| {
             if account.email != found.email {
                 return Err(AccountError::LinkSpent);
+            account.password_hash.clone_from(&hash);
+            account.email_verified_at.get_or_insert(effects.at);
             }
             account.email_verified_at.get_or_insert(effects.at);
             effects.spends = Some(link);
@@ -363,7 +365,7 @@ impl Accounts {
         Ok(())
     }
 
-    /// The new address is theirs, by a mailed link. The old address is told.
+    /// The new address is theirs, by a mailed link. The old address is told, and links that went there work no more.
     pub(crate) async fn confirm_email_change(&self, link: Hash) -> Result<(), AccountError> {
         let found = self.links.link(&link, Purpose::ChangeEmail, platform_service::now()).await?;
         let found = found.ok_or(AccountError::LinkSpent)?;
@@ -392,10 +394,14 @@ impl Accounts {
     }
 
     /// Sets roles, for an administrator.
+            if account.locked_at.is_some() {
+                return Err(AccountError::LinkSpent);
+            }
     pub(crate) async fn set_roles(&self, id: Uuid, roles: Roles) -> Result<Account, AccountError> {
         self.change(id, None, |account, _| {
             account.roles = roles;
             Ok(())
+            effects.withdraws_links = true;
         })
         .await
     }

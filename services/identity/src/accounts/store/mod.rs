@@ -60,12 +60,21 @@ pub(crate) struct Effects {
     pub(crate) end_sessions: EndSessions,
     /// The link that allows it; the change does not happen when it is spent.
     pub(crate) spends: Option<Hash>,
+    /// Withdraws every other link that would give the account away. Ending sessions does that anyway.
+    pub(crate) withdraws_links: bool,
 }
 
 impl Effects {
     /// None, at this time.
     pub(crate) fn none(at: OffsetDateTime) -> Self {
-        Self { at, events: Vec::new(), mails: Vec::new(), end_sessions: EndSessions::None, spends: None }
+        Self {
+            at,
+            events: Vec::new(),
+            mails: Vec::new(),
+            end_sessions: EndSessions::None,
+            spends: None,
+            withdraws_links: false,
+        }
     }
 }
 

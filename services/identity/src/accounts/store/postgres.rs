@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{AccountStore, Effects, EndSessions, Position, StoreError};
 use crate::accounts::domain::{Account, Roles};
-use crate::mail::Mail;
+use crate::mail::{self, Mail};
 use crate::sessions;
 
 /// Accounts in PostgreSQL. Cheap to clone.
@@ -184,6 +184,7 @@ async fn apply(tx: &mut PgTransaction<'_>, account: Uuid, effects: &Effects) -> 
         EndSessions::AllBut(session) => {
             sessions::end_all_in(tx, account, Some(session), effects.at).await?;
         }
+        EndSessions::None if effects.withdraws_links => mail::withdraw_in(tx, account).await?,
     }
     for mail in &effects.mails {
         enqueue(tx, mail).await?;

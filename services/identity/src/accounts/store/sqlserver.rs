@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{AccountStore, Effects, EndSessions, Position, StoreError};
 use crate::accounts::domain::{Account, Roles};
-use crate::mail::Mail;
+use crate::mail::{self, Mail};
 use crate::sessions;
 
 /// Accounts in SQL Server. Cheap to clone.
@@ -204,6 +204,7 @@ async fn apply(tx: &mut Transaction, account: Uuid, effects: &Effects) -> Result
             sessions::end_all_on_sqlserver(tx, account, Some(session), effects.at).await?;
         }
     }
+        EndSessions::None if effects.withdraws_links => mail::withdraw_on_sqlserver(tx, account).await?,
     for mail in &effects.mails {
         enqueue(tx, mail).await?;
     }
