@@ -90,6 +90,9 @@ pub(crate) trait AccountStore: Send + Sync {
     /// The account with this address in the form that is compared.
     async fn find_by_email(&self, email_key: &str) -> Result<Option<Account>, StoreError>;
 
+    /// Whether an account is an administrator's, or was one's when it was deleted.
+    async fn has_administrator(&self) -> Result<bool, StoreError>;
+
     /// At most `count` accounts whose address or name contains `search` (in lower case), newest first.
     async fn list(
         &self,

@@ -45,6 +45,11 @@ impl AccountStore for PostgresAccounts {
         Ok(row.fetch_optional(&self.0).await?.map(Row::into_account))
     }
 
+    async fn has_administrator(&self) -> Result<bool, StoreError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM accounts WHERE admin)";
+        Ok(sqlx::query_scalar(sql).fetch_one(&self.0).await?)
+    }
+
     async fn list(
         &self,
         search: Option<&str>,
@@ -179,12 +184,12 @@ async fn apply(tx: &mut PgTransaction<'_>, account: Uuid, effects: &Effects) -> 
         }
     }
     match effects.end_sessions {
+        EndSessions::None if effects.withdraws_links => mail::withdraw_in(tx, account).await?,
         EndSessions::None => {}
         EndSessions::All => sessions::end_all_in(tx, account, None, effects.at).await?,
         EndSessions::AllBut(session) => {
             sessions::end_all_in(tx, account, Some(session), effects.at).await?;
         }
-        EndSessions::None if effects.withdraws_links => mail::withdraw_in(tx, account).await?,
     }
     for mail in &effects.mails {
         enqueue(tx, mail).await?;

@@ -55,6 +55,12 @@ impl AccountStore for SqlServerAccounts {
         self.one("email_key = @P1", &email_key).await
     }
 
+    async fn has_administrator(&self) -> Result<bool, StoreError> {
+        let mut connection = self.0.get().await.map_err(SqlServerError::from)?;
+        let rows = connection.query("SELECT TOP (1) id FROM accounts WHERE admin = 1", &[]).await?;
+        Ok(!rows.is_empty())
+    }
+
     async fn list(
         &self,
         search: Option<&str>,
@@ -198,13 +204,13 @@ async fn apply(tx: &mut Transaction, account: Uuid, effects: &Effects) -> Result
         }
     }
     match effects.end_sessions {
+        EndSessions::None if effects.withdraws_links => mail::withdraw_on_sqlserver(tx, account).await?,
         EndSessions::None => {}
         EndSessions::All => sessions::end_all_on_sqlserver(tx, account, None, effects.at).await?,
         EndSessions::AllBut(session) => {
             sessions::end_all_on_sqlserver(tx, account, Some(session), effects.at).await?;
         }
     }
-        EndSessions::None if effects.withdraws_links => mail::withdraw_on_sqlserver(tx, account).await?,
     for mail in &effects.mails {
         enqueue(tx, mail).await?;
     }
