@@ -68,7 +68,7 @@ pub struct AccountSettings {
     pub sign_up: SignUp,
 
     /// File with the first administrator's account, as JSON: {"email": "…", "password": "…"}. It is made at
-    /// start unless there is an account with that address; a password that was changed since stays.
+    /// start unless there is or was an administrator; a password that was changed since stays.
     #[arg(long, env)]
     pub first_admin_file: Option<FirstAdminFile>,
 

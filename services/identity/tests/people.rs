@@ -32,6 +32,9 @@ engine_tests! {
     a_link_to_reset_the_password_works_once_and_looking_does_not_spend_it,
     an_address_is_verified_by_a_button_and_not_by_a_look,
     a_new_address_counts_from_when_its_mail_was_answered,
+    a_new_address_takes_the_password,
+    mailed_links_end_with_what_they_were_asked_in,
+    a_link_to_an_address_before_resets_nothing,
     a_new_password_ends_other_sessions_and_wants_the_old_one,
     a_deleted_account_is_gone_and_its_address_is_free,
     after_signing_in_only_local_paths_are_followed,
@@ -353,8 +356,8 @@ async fn a_new_address_counts_from_when_its_mail_was_answered(engine: Engine) {
     house.signed_up("taken@example.com").await;
     let page = browser.get("/identity/account").await.text();
     for email in ["new@example.com", "taken@example.com"] {
-        let answer =
-            browser.submit_shown(&page, "/identity/account/email", &[("email", email)]).await.expect(303);
+        let fields = [("email", email), ("current_password", PASSWORD)];
+        let answer = browser.submit_shown(&page, "/identity/account/email", &fields).await.expect(303);
         assert_eq!(answer.header("location"), Some("/identity/account?notice=mail-sent"));
     }
     let mails = house.mails(4).await;
@@ -374,6 +377,89 @@ async fn a_new_address_counts_from_when_its_mail_was_answered(engine: Engine) {
         mails.iter().any(|it| it.contains("To: ada@") && it.contains("Your e-mail is changed")),
         "{mails:?}"
     );
+}
+
+async fn a_new_address_takes_the_password(engine: Engine) {
+    let house = House::open(engine).await;
+    let mut browser = house.signed_up(ADA).await;
+    let page = browser.get("/identity/account").await.text();
+    let path = "/identity/account/email";
+    for password in [None, Some(""), Some("not the password")] {
+        let mut fields = vec![("email", "new@example.com")];
+        fields.extend(password.map(|password| ("current_password", password)));
+        let refused = browser.submit_shown(&page, path, &fields).await.expect(422).text();
+        for part in ["id=\"email_current_password-error\"", "value=\"new@example.com\""] {
+            assert!(refused.contains(part), "{part} is missing in {refused}");
+        }
+        assert!(!refused.contains("id=\"current_password-error\""), "{refused}");
+    }
+    // The mail that is asked for now is the first one to that address.
+    let fields = [("email", "new@example.com"), ("current_password", PASSWORD)];
+    browser.submit_shown(&page, path, &fields).await.assert_status(303);
+    assert_eq!(house.mails(2).await.iter().filter(|mail| mail.contains("To: new@")).count(), 1);
+}
+
+async fn mailed_links_end_with_what_they_were_asked_in(engine: Engine) {
+    let house = House::open(engine).await;
+    // Somebody signs up with another's address and asks for one of their own.
+    let mut attacker = house.signed_up(ADA).await;
+    let page = attacker.get("/identity/account").await.text();
+    let fields = [("email", "eve@example.com"), ("current_password", PASSWORD)];
+    attacker.submit_shown(&page, "/identity/account/email", &fields).await.assert_status(303);
+    let to_eve = house.mails(2).await.into_iter().find(|mail| mail.contains("To: eve@")).unwrap();
+    // Whose address it is asks twice for a new password, and uses one of the links.
+    let mut owner = house.browser();
+    for count in [3, 4] {
+        owner.submit("/identity/forgotten", &[("email", ADA)]).await.assert_status(303);
+        house.mails(count).await;
+    }
+    let mails = house.mails(4).await;
+    let resets = mails.iter().filter(|mail| mail.contains("/identity/reset?token="));
+    let resets: Vec<_> = resets.map(|mail| link(mail)).collect();
+    let reset = async |browser: &mut Browser, shown: &str, password: &str| {
+        let token = hidden(shown, "token");
+        browser.submit_shown(shown, "/identity/reset", &[("token", &token), ("new_password", password)]).await
+    };
+    let (used, other) = (owner.get(&resets[0]).await.text(), owner.get(&resets[1]).await.expect(200).text());
+    let change = attacker.get(&link(&to_eve)).await.expect(200).text();
+    reset(&mut owner, &used, "another horse battery").await.assert_status(303);
+
+    reset(&mut owner, &other, "a third horse battery").await.assert_status(404);
+    let token = hidden(&change, "token");
+    let taken = attacker.submit_shown(&change, "/identity/change-email", &[("token", &token)]).await;
+    taken.assert_status(404);
+    attacker.get(&link(&to_eve)).await.assert_status(404);
+    owner.sign_in(ADA, "another horse battery").await.assert_status(303);
+    // What only proves the address still does.
+    let verify = mails.iter().find(|mail| mail.contains("/identity/verify?token=")).unwrap();
+    owner.get(&link(verify)).await.assert_status(200);
+
+    // Leaving everywhere withdraws links, too.
+    let page = owner.get("/identity/account").await.text();
+    let fields = [("email", "new@example.com"), ("current_password", "another horse battery")];
+    owner.submit_shown(&page, "/identity/account/email", &fields).await.assert_status(303);
+    let mails = house.mails(6).await;
+    let to_new = mails.iter().find(|mail| mail.contains("To: new@")).unwrap();
+    owner.get(&link(to_new)).await.assert_status(200);
+    owner.submit_shown(&page, "/identity/account/sessions", &[("session", "all")]).await.assert_status(303);
+    owner.get(&link(to_new)).await.assert_status(404);
+}
+
+async fn a_link_to_an_address_before_resets_nothing(engine: Engine) {
+    let house = House::open(engine).await;
+    let mut browser = house.signed_up(ADA).await;
+    browser.submit("/identity/forgotten", &[("email", ADA)]).await.assert_status(303);
+    let page = browser.get("/identity/account").await.text();
+    let fields = [("email", "new@example.com"), ("current_password", PASSWORD)];
+    browser.submit_shown(&page, "/identity/account/email", &fields).await.assert_status(303);
+    let mails = house.mails(3).await;
+    let reset = link(mails.iter().find(|mail| mail.contains("/identity/reset?token=")).unwrap());
+    let change = link(mails.iter().find(|mail| mail.contains("To: new@")).unwrap());
+    browser.get(&reset).await.assert_status(200);
+    let shown = browser.get(&change).await.text();
+    let token = hidden(&shown, "token");
+    browser.submit_shown(&shown, "/identity/change-email", &[("token", &token)]).await.assert_status(303);
+    browser.get(&reset).await.assert_status(404);
 }
 
 async fn a_new_password_ends_other_sessions_and_wants_the_old_one(engine: Engine) {

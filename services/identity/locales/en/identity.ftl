@@ -76,6 +76,7 @@ scope-email = see your e-mail
 scope-roles = see whether you teach
 scope-offline_access = do this also while you are away
 scope-order-read = see what you bought
+scope-catalog-read = look through the courses that are on offer
 scope-catalog-learn = see your courses and how far you are
 signed-out-title = You are signed out
 signed-out-text = See you soon.

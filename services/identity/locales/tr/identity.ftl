@@ -76,6 +76,7 @@ scope-email = e-postanı görmek
 scope-roles = eğitmen olup olmadığını görmek
 scope-offline_access = bunları sen yokken de yapmak
 scope-order-read = satın aldıklarını görmek
+scope-catalog-read = satıştaki kurslara bakmak
 scope-catalog-learn = kurslarını ve ne kadar ilerlediğini görmek
 signed-out-title = Oturumun kapatıldı
 signed-out-text = Yakında görüşmek üzere.

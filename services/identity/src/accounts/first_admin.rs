@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::domain::Email;
 use super::password::Password;
-use super::service::Accounts;
+use super::service::{Accounts, FirstAdmin};
 
 /// The path of a file with the first administrator's address and password. Checked when parsed.
 #[derive(Clone)]
@@ -34,11 +34,16 @@ impl FirstAdminFile {
         Ok((email, password))
     }
 
-    /// Makes the account unless there is one with that address: a password that its owner changed stays.
+    /// Makes the account unless there is or was an administrator: what its owner changed stays as it is.
     pub(crate) async fn make(&self, accounts: &Accounts) -> Result<(), StartError> {
         let (email, password) = self.read().map_err(|error| anyhow::anyhow!("FIRST_ADMIN_FILE: {error}"))?;
-        if accounts.first_admin(&email, password).await? {
-            tracing::info!("made the first administrator's account");
+        match accounts.first_admin(&email, password).await? {
+            FirstAdmin::Made => tracing::info!("made the first administrator's account"),
+            FirstAdmin::Known => {}
+            FirstAdmin::AddressTaken => tracing::error!(
+                "there is no administrator, and the address in FIRST_ADMIN_FILE belongs to somebody who is none: \
+                 put another address there and start again"
+            ),
         }
         Ok(())
     }

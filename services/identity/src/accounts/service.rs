@@ -100,6 +100,17 @@ pub(crate) enum SignedUp {
     Mailed,
 }
 
+/// What came of making the first administrator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FirstAdmin {
+    /// The account was made.
+    Made,
+    /// There is or was an administrator already.
+    Known,
+    /// The address belongs to somebody who is none.
+    AddressTaken,
+}
+
 /// Rules that the platform's operator chooses.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules {
@@ -202,11 +213,19 @@ impl Accounts {
         Ok(SignedUp::Account(Box::new(account)))
     }
 
-    /// Makes the first administrator, unless there is an account with that address. Answers whether it was
-    /// made.
-    pub(crate) async fn first_admin(&self, email: &Email, password: Password) -> Result<bool, AccountError> {
+    /// Makes the first administrator, unless there is or was one: whoever changed their address or deleted their
+    /// account must not come back with the initial password. Nobody can take the role from themselves, so that
+    /// one row with it always stays.
+    pub(crate) async fn first_admin(
+        &self,
+        email: &Email,
+        password: Password,
+    ) -> Result<FirstAdmin, AccountError> {
+        if self.store.has_administrator().await? {
+            return Ok(FirstAdmin::Known);
+        }
         if self.store.find_by_email(email.key()).await?.is_some() {
-            return Ok(false);
+            return Ok(self.taken_or_known().await?);
         }
         let now = platform_service::now();
         let account = Account {
@@ -229,12 +248,17 @@ impl Accounts {
         match self.store.insert(&account, &effects).await {
             Ok(()) => {
                 self.wake();
-                Ok(true)
+                Ok(FirstAdmin::Made)
             }
-            // Another replica was faster.
-            Err(StoreError::EmailTaken) => Ok(false),
+            Err(StoreError::EmailTaken) => Ok(self.taken_or_known().await?),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Whose the first administrator's address is: another replica may have been faster.
+    async fn taken_or_known(&self) -> Result<FirstAdmin, StoreError> {
+        let known = self.store.has_administrator().await?;
+        Ok(if known { FirstAdmin::Known } else { FirstAdmin::AddressTaken })
     }
 
     /// Changes name, city or language. `version` is the one that the caller read.
@@ -303,7 +327,8 @@ impl Accounts {
         Ok(self.links.link(link, purpose, platform_service::now()).await?.is_some())
     }
 
-    /// Sets a new password by a mailed link. Every session ends; the address is theirs, since the link was.
+    /// Sets a new password by a mailed link. Every session ends, and what else was mailed for it is withdrawn; the
+    /// address is theirs, since the link was. One that went to an address before this one is spent.
     pub(crate) async fn reset_password(&self, link: Hash, new: &str) -> Result<(), AccountError> {
         let found = self.links.link(&link, Purpose::ResetPassword, platform_service::now()).await?;
         let found = found.ok_or(AccountError::LinkSpent)?;
@@ -311,10 +336,11 @@ impl Accounts {
         let new = Password::chosen(new, Email::parse(&account.email).ok().as_ref())?;
         let hash = self.hasher.hash(new).await?;
         self.change(account.id, None, |account, effects| {
-            account.password_hash.clone_from(&hash);
-            if account.email == found.email {
-                account.email_verified_at.get_or_insert(effects.at);
+            if account.email != found.email || account.locked_at.is_some() {
+                return Err(AccountError::LinkSpent);
             }
+            account.password_hash.clone_from(&hash);
+            account.email_verified_at.get_or_insert(effects.at);
             effects.spends = Some(link);
             effects.end_sessions = EndSessions::All;
             effects.mails.push(Mail::to(account, Kind::PasswordChanged, effects.at));
@@ -363,15 +389,19 @@ impl Accounts {
         Ok(())
     }
 
-    /// The new address is theirs, by a mailed link. The old address is told.
+    /// The new address is theirs, by a mailed link. The old address is told, and links that went there work no more.
     pub(crate) async fn confirm_email_change(&self, link: Hash) -> Result<(), AccountError> {
         let found = self.links.link(&link, Purpose::ChangeEmail, platform_service::now()).await?;
         let found = found.ok_or(AccountError::LinkSpent)?;
         self.change(found.account_id, None, |account, effects| {
+            if account.locked_at.is_some() {
+                return Err(AccountError::LinkSpent);
+            }
             effects.mails.push(Mail::to(account, Kind::EmailChanged, effects.at));
             account.email.clone_from(&found.email);
             account.email_verified_at = Some(effects.at);
             effects.spends = Some(link);
+            effects.withdraws_links = true;
             Ok(())
         })
         .await?;

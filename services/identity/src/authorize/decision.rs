@@ -36,9 +36,12 @@ pub(super) fn needs_sign_in(
     request.prompt.sign_in || request.max_age.is_some_and(|age| auth_time.saturating_add(age) < now)
 }
 
-/// Whether the person has to agree: always when the client wants to ask, else once for what is new to a client
-/// that is not ours.
+/// Whether the person has to agree: always when the client wants to ask or anybody could be it, else once for what
+/// is new to a client that is not ours.
 pub(super) fn needs_consent(request: &AuthorizationRequest, given: Option<&Scopes>) -> bool {
+    let client = &request.recipient.client;
     let covered = || given.is_some_and(|given| given.covers(&request.scopes));
-    request.prompt.consent || (!request.recipient.client.first_party && !covered())
+    // RFC 8252 §8.6: an app without a secret proves who it is by nothing but an https address that is its own.
+    let anybody = || client.public && !request.recipient.redirect_uri.starts_with("https://");
+    request.prompt.consent || (!client.first_party && (anybody() || !covered()))
 }

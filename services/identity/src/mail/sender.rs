@@ -108,7 +108,11 @@ impl Sender {
 
     async fn send(&self, mail: &Mail) -> Result<(), SendError> {
         let link = match mail.kind.purpose() {
-            Some(purpose) => self.link(mail, purpose).await?,
+            Some(purpose) => match self.link(mail, purpose).await? {
+                Some(link) => link,
+                // Withdrawn: there is nothing to send.
+                None => return Ok(()),
+            },
             None => format!("{}/forgotten", self.base),
         };
         let key = match mail.kind {
@@ -125,8 +129,9 @@ impl Sender {
         Ok(self.post.send(&mail.email, subject, format!("{body}\n\n{end}\n")).await?)
     }
 
-    /// A link that works once. It is kept before it is sent: one that arrives works.
-    async fn link(&self, mail: &Mail, purpose: Purpose) -> Result<String, SendError> {
+    /// A link that works once. It is kept before it is sent: one that arrives works. `None` when the mail was
+    /// withdrawn.
+    async fn link(&self, mail: &Mail, purpose: Purpose) -> Result<Option<String>, SendError> {
         let now = platform_service::now();
         let lifetime = match purpose {
             Purpose::ResetPassword => self.lifetimes.reset,
@@ -134,7 +139,7 @@ impl Sender {
         };
         let token = capability::generate()?;
         let hash = capability::sha256(token.as_bytes());
-        self.store.insert_link(&hash, mail, purpose, now, now + lifetime).await?;
-        Ok(format!("{}{}?token={token}", self.base, purpose.path()))
+        let kept = self.store.insert_link(&hash, mail, purpose, now, now + lifetime).await?;
+        Ok(kept.then(|| format!("{}{}?token={token}", self.base, purpose.path())))
     }
 }

@@ -55,6 +55,8 @@ struct Wrong {
     current_password: Option<Unacceptable>,
     new_password: Option<Unacceptable>,
     email: Option<(String, Unacceptable)>,
+    /// The password that the new address takes, with the address.
+    email_password: Option<(String, Unacceptable)>,
 }
 
 /// Whose browser this is; whoever is signed in nowhere is asked to sign in first.
@@ -148,7 +150,17 @@ pub(super) async fn change_email(
             return render(&state, &visit, &session, &account, wrong).await;
         }
     };
-    match state.accounts.ask_email_change(&account, &email).await {
+    // Whoever only has the session must not get the account (ASVS 7.5.1).
+    let password = Password::typed(form.text("current_password"));
+    let asked = match state.accounts.check_own_password(&account, password).await {
+        Ok(()) => state.accounts.ask_email_change(&account, &email).await,
+        Err(error) => Err(error),
+    };
+    match asked {
+        Err(AccountError::WrongPassword) => {
+            let wrong = Wrong { email_password: Some((text.to_owned(), WRONG_PASSWORD)), ..Wrong::default() };
+            render(&state, &visit, &session, &account, wrong).await
+        }
         Ok(()) => go_to("/identity/account?notice=mail-sent", None),
         Err(error) => failed(&visit, &error),
     }
@@ -287,6 +299,7 @@ async fn render(
     let (name, name_checked) = typed(&account.name, &wrong.name);
     let (city, city_checked) = typed(&account.city, &wrong.city);
     let (email, email_checked) = typed("", &wrong.email);
+    let (email, email_password_checked) = typed(&email, &wrong.email_password);
     let profile = vec![
         Field::new(&layout, "name", "text", "name").with(&name).wrong(&layout, &name_checked),
         Field::new(&layout, "city", "text", "address-level2")
@@ -301,8 +314,12 @@ async fn render(
             .hint(&layout, "hint-new-password")
             .wrong(&layout, &wrong.new_password.map_or(Ok(()), Err)),
     ];
-    let address =
-        vec![Field::new(&layout, "email", "email", "email").with(&email).wrong(&layout, &email_checked)];
+    let address = vec![
+        Field::new(&layout, "email", "email", "email").with(&email).wrong(&layout, &email_checked),
+        Field::new(&layout, "current_password", "password", "current-password")
+            .identified("email_current_password")
+            .wrong(&layout, &email_password_checked),
+    ];
     let forms = vec![
         part("account-profile", "/identity/account", "account-save", profile),
         part("account-password", "/identity/account/password", "account-password-button", password),

@@ -141,6 +141,12 @@ impl Field {
         self
     }
 
+    /// With another id, where a page has two lines of a name.
+    pub(super) fn identified(mut self, id: &str) -> Self {
+        id.clone_into(&mut self.id);
+        self
+    }
+
     /// With another label.
     pub(super) fn labelled(mut self, layout: &Layout, key: &str) -> Self {
         self.label = layout.text(key);

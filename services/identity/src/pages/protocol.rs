@@ -8,6 +8,7 @@ use super::Visit;
 use super::form::FormView;
 use super::layout::{FormPage, Layout, message, page};
 use crate::accounts::Account;
+use crate::language::Language;
 
 /// A client that wants to be let into an account.
 pub(crate) struct Consent<'a> {
@@ -39,7 +40,7 @@ struct ConsentPage {
 /// The page that asks whether a client may.
 pub(crate) fn consent(visit: &Visit, consent: Consent<'_>) -> Response {
     let with = |key: &str, name: &'static str, value: &str| visit.language.text_with(key, &[(name, value)]);
-    let scopes = consent.scopes.iter().map(|scope| describe(visit, scope)).collect();
+    let scopes = consent.scopes.iter().map(|scope| describe(visit.language, scope)).collect();
     let view = ConsentPage {
         layout: Layout::new(visit),
         title: with("consent-title", "client", consent.client),
@@ -53,11 +54,10 @@ pub(crate) fn consent(visit: &Visit, consent: Consent<'_>) -> Response {
 }
 
 /// What a scope allows, in words where there are some.
-fn describe(visit: &Visit, scope: &str) -> String {
+fn describe(language: Language, scope: &str) -> String {
     match scope {
-        "openid" | "profile" | "email" | "roles" | "offline_access" | "order.read" | "catalog.learn" => {
-            visit.language.text(&format!("scope-{}", scope.replace('.', "-")))
-        }
+        "openid" | "profile" | "email" | "roles" | "offline_access" | "order.read" | "catalog.read"
+        | "catalog.learn" => language.text(&format!("scope-{}", scope.replace('.', "-"))),
         other => other.to_owned(),
     }
 }
@@ -92,4 +92,19 @@ pub(crate) fn sign_out_confirm(
         &FormPage { layout, title, lead, notice: None, form, links: vec![] },
         leads_to,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_words_for_every_scope_that_clients_of_others_may_have() {
+        for scope in platform_components::scopes().iter().filter(|scope| scope.third_party) {
+            for language in Language::ALL {
+                let text = describe(language, scope.name);
+                assert!(text != scope.name && !text.contains("Unknown"), "{}: {text}", scope.name);
+            }
+        }
+    }
 }

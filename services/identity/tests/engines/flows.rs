@@ -418,6 +418,27 @@ pub(crate) async fn a_client_of_others_is_agreed_to_once(engine: Engine) {
     assert!(location(&decide(&swapped, "allow").await).starts_with("/identity/authorize?"));
 }
 
+pub(crate) async fn an_app_that_anybody_could_be_is_agreed_to_each_time(engine: Engine) {
+    let provider = Provider::start(engine).await;
+    let person = provider.person().await;
+    for uri in ["app://cb", "http://127.0.0.1:51004/cb"] {
+        let app = [("client_id", "mobile"), ("redirect_uri", uri), ("scope", "openid")];
+        for _ in 0..2 {
+            let page = person.authorize(&app).await.expect(200);
+            let cookie = page.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+            let browser = provider.api.with("cookie", &format!("id={}; {cookie}", person.cookie));
+            let hidden = fields(&page.text());
+            let mut pairs: Vec<_> =
+                hidden.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            pairs.push(("decision", "allow"));
+            let agreed = form(&browser, "/identity/consent", &pairs).await;
+            assert!(parameter(&agreed, "code").is_some(), "{uri}");
+            let silent = person.authorize(&[&app[..], &[("prompt", "none")]].concat()).await;
+            assert_eq!(parameter(&silent, "error").as_deref(), Some("consent_required"), "{uri}");
+        }
+    }
+}
+
 pub(crate) async fn a_native_app_may_listen_on_any_port(engine: Engine) {
     let provider = Provider::start(engine).await;
     let person = provider.person().await;

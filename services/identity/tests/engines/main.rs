@@ -20,6 +20,7 @@ use flows::{
     a_code_becomes_tokens_that_say_who_signed_in, a_native_app_may_listen_on_any_port,
     a_password_gives_tokens_where_it_may, a_refresh_token_gives_the_next_one_and_the_lost_answer_again,
     a_service_gets_tokens_for_one_audience, a_token_is_exchanged_for_less_and_never_for_more,
+    an_app_that_anybody_could_be_is_agreed_to_each_time,
     prompt_max_age_and_hint_decide_whether_somebody_signs_in_again, signing_out_ends_what_the_session_gave,
     two_refreshes_at_the_same_moment_get_the_same_successor,
 };
@@ -62,6 +63,7 @@ engine_tests! {
     prompt_max_age_and_hint_decide_whether_somebody_signs_in_again,
     a_client_of_others_is_agreed_to_once,
     a_native_app_may_listen_on_any_port,
+    an_app_that_anybody_could_be_is_agreed_to_each_time,
     signing_out_ends_what_the_session_gave,
     every_parameter_of_authorize_is_refused_in_the_right_place,
     every_parameter_of_token_is_refused_with_an_oauth_error,

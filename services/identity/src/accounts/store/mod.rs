@@ -60,12 +60,21 @@ pub(crate) struct Effects {
     pub(crate) end_sessions: EndSessions,
     /// The link that allows it; the change does not happen when it is spent.
     pub(crate) spends: Option<Hash>,
+    /// Withdraws every other link that would give the account away. Ending sessions does that anyway.
+    pub(crate) withdraws_links: bool,
 }
 
 impl Effects {
     /// None, at this time.
     pub(crate) fn none(at: OffsetDateTime) -> Self {
-        Self { at, events: Vec::new(), mails: Vec::new(), end_sessions: EndSessions::None, spends: None }
+        Self {
+            at,
+            events: Vec::new(),
+            mails: Vec::new(),
+            end_sessions: EndSessions::None,
+            spends: None,
+            withdraws_links: false,
+        }
     }
 }
 
@@ -80,6 +89,9 @@ pub(crate) trait AccountStore: Send + Sync {
 
     /// The account with this address in the form that is compared.
     async fn find_by_email(&self, email_key: &str) -> Result<Option<Account>, StoreError>;
+
+    /// Whether an account is an administrator's, or was one's when it was deleted.
+    async fn has_administrator(&self) -> Result<bool, StoreError>;
 
     /// At most `count` accounts whose address or name contains `search` (in lower case), newest first.
     async fn list(

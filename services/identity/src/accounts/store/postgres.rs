@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{AccountStore, Effects, EndSessions, Position, StoreError};
 use crate::accounts::domain::{Account, Roles};
-use crate::mail::Mail;
+use crate::mail::{self, Mail};
 use crate::sessions;
 
 /// Accounts in PostgreSQL. Cheap to clone.
@@ -43,6 +43,11 @@ impl AccountStore for PostgresAccounts {
     async fn find_by_email(&self, email_key: &str) -> Result<Option<Account>, StoreError> {
         let row = sqlx::query_as("SELECT * FROM accounts WHERE email_key = $1").bind(email_key);
         Ok(row.fetch_optional(&self.0).await?.map(Row::into_account))
+    }
+
+    async fn has_administrator(&self) -> Result<bool, StoreError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM accounts WHERE admin)";
+        Ok(sqlx::query_scalar(sql).fetch_one(&self.0).await?)
     }
 
     async fn list(
@@ -179,6 +184,7 @@ async fn apply(tx: &mut PgTransaction<'_>, account: Uuid, effects: &Effects) -> 
         }
     }
     match effects.end_sessions {
+        EndSessions::None if effects.withdraws_links => mail::withdraw_in(tx, account).await?,
         EndSessions::None => {}
         EndSessions::All => sessions::end_all_in(tx, account, None, effects.at).await?,
         EndSessions::AllBut(session) => {

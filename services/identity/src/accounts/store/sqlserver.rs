@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{AccountStore, Effects, EndSessions, Position, StoreError};
 use crate::accounts::domain::{Account, Roles};
-use crate::mail::Mail;
+use crate::mail::{self, Mail};
 use crate::sessions;
 
 /// Accounts in SQL Server. Cheap to clone.
@@ -53,6 +53,12 @@ impl AccountStore for SqlServerAccounts {
 
     async fn find_by_email(&self, email_key: &str) -> Result<Option<Account>, StoreError> {
         self.one("email_key = @P1", &email_key).await
+    }
+
+    async fn has_administrator(&self) -> Result<bool, StoreError> {
+        let mut connection = self.0.get().await.map_err(SqlServerError::from)?;
+        let rows = connection.query("SELECT TOP (1) id FROM accounts WHERE admin = 1", &[]).await?;
+        Ok(!rows.is_empty())
     }
 
     async fn list(
@@ -198,6 +204,7 @@ async fn apply(tx: &mut Transaction, account: Uuid, effects: &Effects) -> Result
         }
     }
     match effects.end_sessions {
+        EndSessions::None if effects.withdraws_links => mail::withdraw_on_sqlserver(tx, account).await?,
         EndSessions::None => {}
         EndSessions::All => sessions::end_all_on_sqlserver(tx, account, None, effects.at).await?,
         EndSessions::AllBut(session) => {

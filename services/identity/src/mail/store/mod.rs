@@ -12,8 +12,8 @@ use super::domain::{Link, Mail, Purpose};
 use crate::accounts::StoreError;
 use crate::capability::Hash;
 
-pub(crate) use postgres::PostgresMails;
-pub(crate) use sqlserver::SqlServerMails;
+pub(crate) use postgres::{PostgresMails, withdraw_in};
+pub(crate) use sqlserver::{SqlServerMails, withdraw_on_sqlserver};
 
 /// Mails and links in the service's own database.
 #[async_trait]
@@ -27,7 +27,8 @@ pub(crate) trait MailStore: Send + Sync {
     /// It is to be tried again from then on.
     async fn postpone(&self, id: Uuid, at: OffsetDateTime) -> Result<(), StoreError>;
 
-    /// Keeps the hash of a link that is about to be mailed.
+    /// Keeps the hash of a link that is about to be mailed. Answers `false`, and keeps nothing, when the mail was
+    /// withdrawn since it was taken.
     async fn insert_link(
         &self,
         hash: &Hash,
@@ -35,7 +36,7 @@ pub(crate) trait MailStore: Send + Sync {
         purpose: Purpose,
         now: OffsetDateTime,
         expires_at: OffsetDateTime,
-    ) -> Result<(), StoreError>;
+    ) -> Result<bool, StoreError>;
 
     /// A link of this purpose that still works.
     async fn link(

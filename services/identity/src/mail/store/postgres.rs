@@ -1,7 +1,7 @@
 //! Mails and links in PostgreSQL.
 
 use async_trait::async_trait;
-use sqlx::{FromRow, PgPool};
+use sqlx::{FromRow, PgPool, PgTransaction};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -54,10 +54,17 @@ impl MailStore for PostgresMails {
         purpose: Purpose,
         now: OffsetDateTime,
         expires_at: OffsetDateTime,
-    ) -> Result<(), StoreError> {
-        sqlx::query(
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.0.begin().await?;
+        // Account before mail, as in every change of an account, so that the two never wait for each other.
+        sqlx::query("SELECT 1 FROM accounts WHERE id = $1 FOR KEY SHARE")
+            .bind(mail.account_id)
+            .execute(&mut *tx)
+            .await?;
+        // Whoever withdraws the mail meanwhile waits, and finds the link too.
+        let kept = sqlx::query(
             "INSERT INTO mailed_links (token_hash, account_id, purpose, email, created_at, expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6)",
+             SELECT $1, $2, $3, $4, $5, $6 FROM mails WHERE id = $7 FOR UPDATE",
         )
         .bind(hash.as_slice())
         .bind(mail.account_id)
@@ -65,9 +72,11 @@ impl MailStore for PostgresMails {
         .bind(&mail.email)
         .bind(now)
         .bind(expires_at)
-        .execute(&self.0)
+        .bind(mail.id)
+        .execute(&mut *tx)
         .await?;
-        Ok(())
+        tx.commit().await?;
+        Ok(kept.rows_affected() == 1)
     }
 
     async fn link(
@@ -92,6 +101,20 @@ impl MailStore for PostgresMails {
         sqlx::query("DELETE FROM mailed_links WHERE expires_at < $1").bind(now).execute(&self.0).await?;
         Ok(())
     }
+}
+
+/// Withdraws what was mailed or waits and would give an account away: links to reset its password or to change its
+/// address. Those that only verify its address stay; they are worth nothing for another.
+pub(crate) async fn withdraw_in(tx: &mut PgTransaction<'_>, account: Uuid) -> Result<(), StoreError> {
+    // Mails first: a link can be made only of a mail that is still there.
+    for sql in [
+        "DELETE FROM mails WHERE account_id = $1 AND kind IN ('change_email', 'reset_password')",
+        "DELETE FROM mailed_links
+         WHERE account_id = $1 AND purpose IN ('change_email', 'reset_password') AND used_at IS NULL",
+    ] {
+        sqlx::query(sql).bind(account).execute(&mut **tx).await?;
+    }
+    Ok(())
 }
 
 #[derive(FromRow)]

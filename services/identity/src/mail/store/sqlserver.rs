@@ -1,7 +1,7 @@
 //! Mails and links in SQL Server.
 
 use async_trait::async_trait;
-use platform_service::sqlserver::{Pool, SqlServerError, utc};
+use platform_service::sqlserver::{Pool, SqlServerError, Transaction, begin, utc};
 use tiberius::{Row, ToSql};
 use time::{OffsetDateTime, PrimitiveDateTime};
 use uuid::Uuid;
@@ -73,21 +73,30 @@ impl MailStore for SqlServerMails {
         purpose: Purpose,
         now: OffsetDateTime,
         expires_at: OffsetDateTime,
-    ) -> Result<(), StoreError> {
-        self.execute(
-            "INSERT INTO mailed_links (token_hash, account_id, purpose, email, created_at, expires_at)
-             VALUES (@P1, @P2, @P3, @P4, @P5, @P6)",
-            &[
-                &hash.as_slice(),
-                &mail.account_id.as_bytes().as_slice(),
-                &purpose.as_str(),
-                &mail.email.as_str(),
-                &utc(now),
-                &utc(expires_at),
-            ],
-        )
-        .await
-        .map(drop)
+    ) -> Result<bool, StoreError> {
+        let mut tx = begin(&self.0).await?;
+        let (account, id) = (mail.account_id.as_bytes().as_slice(), mail.id.as_bytes().as_slice());
+        // Account before mail, as in every change of an account, so that the two never wait for each other.
+        let lock = "SELECT version FROM accounts WITH (HOLDLOCK) WHERE id = @P1";
+        tx.query(lock, &[&account]).await?.into_results().await?;
+        // Whoever withdraws the mail meanwhile waits, and finds the link too.
+        let kept = tx
+            .execute(
+                "INSERT INTO mailed_links (token_hash, account_id, purpose, email, created_at, expires_at)
+                 SELECT @P1, @P2, @P3, @P4, @P5, @P6 FROM mails WITH (UPDLOCK, HOLDLOCK) WHERE id = @P7",
+                &[
+                    &hash.as_slice(),
+                    &account,
+                    &purpose.as_str(),
+                    &mail.email.as_str(),
+                    &utc(now),
+                    &utc(expires_at),
+                    &id,
+                ],
+            )
+            .await?;
+        tx.commit().await?;
+        Ok(kept.total() == 1)
     }
 
     async fn link(
@@ -110,6 +119,19 @@ impl MailStore for SqlServerMails {
     async fn sweep(&self, now: OffsetDateTime) -> Result<(), StoreError> {
         self.execute("DELETE FROM mailed_links WHERE expires_at < @P1", &[&utc(now)]).await.map(drop)
     }
+}
+
+/// As [`withdraw_in`](super::withdraw_in).
+pub(crate) async fn withdraw_on_sqlserver(tx: &mut Transaction, account: Uuid) -> Result<(), StoreError> {
+    // Mails first: a link can be made only of a mail that is still there.
+    for sql in [
+        "DELETE FROM mails WHERE account_id = @P1 AND kind IN ('change_email', 'reset_password')",
+        "DELETE FROM mailed_links
+         WHERE account_id = @P1 AND purpose IN ('change_email', 'reset_password') AND used_at IS NULL",
+    ] {
+        tx.execute(sql, &[&account.as_bytes().as_slice()]).await?;
+    }
+    Ok(())
 }
 
 fn id(row: &Row, column: &str) -> Option<Uuid> {

@@ -43,7 +43,8 @@ pub(crate) trait SessionStore: Send + Sync {
     /// Ends a session, and with it the refresh tokens that it gave. Harmless when it has ended.
     async fn end(&self, id: Uuid, at: OffsetDateTime) -> Result<(), StoreError>;
 
-    /// Ends every session of an account but one, and every refresh token that was not given in that one.
+    /// Ends every session of an account but one, and every refresh token that was not given in that one; withdraws
+    /// the mailed links that would give the account away.
     async fn end_all(&self, account: Uuid, but: Option<Uuid>, at: OffsetDateTime) -> Result<(), StoreError>;
 
     /// Deletes what expired before `before` and nothing refers to.

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::{By, SessionStore};
 use crate::accounts::StoreError;
 use crate::capability::Hash;
+use crate::mail;
 use crate::sessions::domain::Session;
 
 /// Sessions in PostgreSQL. Cheap to clone.
@@ -140,7 +141,8 @@ pub(crate) async fn end_all_in(
     ] {
         sqlx::query(sql).bind(account).bind(at).bind(but).execute(&mut **tx).await?;
     }
-    Ok(())
+    // Whoever ends them may want somebody out, who must not come back by a link.
+    mail::withdraw_in(tx, account).await
 }
 
 #[derive(FromRow)]

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{By, SessionStore};
 use crate::accounts::StoreError;
 use crate::capability::Hash;
+use crate::mail;
 use crate::sessions::domain::Session;
 
 /// Sessions in SQL Server. Cheap to clone.
@@ -147,7 +148,8 @@ pub(crate) async fn end_all_on_sqlserver(
     ] {
         tx.execute(sql, &[&account.as_bytes().as_slice(), &utc(at), &but.as_bytes().as_slice()]).await?;
     }
-    Ok(())
+    // Whoever ends them may want somebody out, who must not come back by a link.
+    mail::withdraw_on_sqlserver(tx, account).await
 }
 
 fn read(row: &Row) -> Option<Session> {
