@@ -55,8 +55,10 @@ sed -n 's/.* \([0-9.]* s\)  .*ready: http.*/ready after \1/p' "$log"
 ok 'every component becomes ready'
 
 [[ $(stat -c %a "$place/env") == 600 ]] || fail 'the environment file is for its owner only'
-BASE_URL=$(sed -n 's/^BASE_URL=//p' "$place/env")
-export BASE_URL
+set -a
+# shellcheck source=/dev/null # written by `make dev`
+source "$place/env"
+set +a
 ok 'the environment file names the platform'
 
 bash e2e/journeys/run.sh
