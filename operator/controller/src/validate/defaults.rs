@@ -72,9 +72,9 @@ pub(super) fn storage(kind: ServerKind) -> &'static str {
 pub(super) const PHOTOS_SIZE: &str = "20Gi";
 
 /// What a component may use. The limit on memory is far above the budget of 15 MB, so that a burst
-/// doesn't kill it; photostock decodes pictures.
+/// doesn't kill it; photostock decodes pictures, and identity hashes passwords, 19 MiB each.
 pub(super) fn component_resources(plan: Plan, name: Name) -> ResourcesSpec {
-    let heavy = name == Name::Photostock;
+    let heavy = matches!(name, Name::Photostock | Name::Identity);
     match plan {
         Plan::Small => resources("10m", "32Mi", if heavy { "512Mi" } else { "128Mi" }),
         Plan::Medium => resources("100m", "64Mi", if heavy { "768Mi" } else { "256Mi" }),
