@@ -89,6 +89,5 @@ if [[ -z ${WITHOUT_CLUSTER:-} ]]; then
   export BASE_URL
   count relying-parties bash e2e/relying-parties/run.sh
   count browser bash e2e/browser/run.sh
-  step images-test make images-test
 fi
 finish
