@@ -84,7 +84,7 @@ if [[ -z ${WITHOUT_CLUSTER:-} ]]; then
   # CI ends it in `finish`; a person may want to look around.
   cluster=begun
   step cluster-up make up
-  count images make images-test
+  step images make images-test
   count journeys bash e2e/journeys/run.sh
   BASE_URL=$(sed -n 's/^BASE_URL=//p' .run/env)
   export BASE_URL
