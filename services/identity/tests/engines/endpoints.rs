@@ -1,11 +1,13 @@
 //! What is wrong with requests to the endpoints beside *authorize* and *token*, and hints that are only hints.
 
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use http::Method;
 use platform_testkit::Engine;
 use serde_json::Value;
 
+use crate::flows::{assertion, robot};
 use crate::refusals::{FORM, apart, no_server_error, spoiled};
-use crate::support::{Provider, claims, encode, fields, location, parameter};
+use crate::support::{ISSUER, Provider, claims, encode, fields, location, parameter};
 
 pub(crate) async fn no_fault_in_a_request_to_sign_out_ends_a_session(engine: Engine) {
     let provider = Provider::start(engine).await;
@@ -167,4 +169,30 @@ pub(crate) async fn userinfo_says_when_it_changed_last(engine: Engine) {
     let changed = change.patch("/identity/v1/account", serde_json::json!({ "name": "Ada L." })).await;
     changed.assert_status(200);
     assert!(updated().await >= made + 7000);
+}
+
+pub(crate) async fn no_fault_in_what_a_client_shows_lets_it_in(engine: Engine) {
+    let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+    let provider = Provider::with(engine, &[], vec![robot(&pair)]).await;
+    let jwt = assertion(&pair, ISSUER);
+    let grant = [("grant_type", "client_credentials"), ("scope", "payment.sys.charge")];
+    let by_secret = [("client_id", "order"), ("client_secret", "order-secret")];
+    let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+    let by_key = [("client_assertion_type", kind), ("client_assertion", jwt.as_str())];
+    for shown in [by_secret, by_key] {
+        let good = [&grant[..], &shown].concat();
+        for at in 2..good.len() {
+            for (fault, body) in spoiled(&good, at) {
+                let what = format!("{} {fault}", good[at].0);
+                let api = platform_testkit::Api::new(provider.api.base());
+                let answer = api.send(Method::POST, "/identity/token", FORM, body).await;
+                no_server_error(&answer, &what);
+                assert!(matches!(answer.status.as_u16(), 400 | 401 | 413), "{what}: {}", answer.text());
+                let error = answer.json::<Value>()["error"].as_str().unwrap_or_default().to_owned();
+                assert!(matches!(&*error, "invalid_client" | "invalid_request"), "{what}: {}", answer.text());
+            }
+        }
+        // None of that used the assertion up.
+        provider.form("/identity/token", &good).await.assert_status(200);
+    }
 }

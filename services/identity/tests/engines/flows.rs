@@ -112,7 +112,7 @@ pub(crate) async fn two_refreshes_at_the_same_moment_get_the_same_successor(engi
 }
 
 /// A client with a key of its own.
-fn robot(pair: &EcdsaKeyPair) -> platform_components::Client {
+pub(crate) fn robot(pair: &EcdsaKeyPair) -> platform_components::Client {
     let point = pair.public_key().as_ref();
     let (x, y) = (URL_SAFE_NO_PAD.encode(&point[1..33]), URL_SAFE_NO_PAD.encode(&point[33..]));
     serde_json::from_value(json!({"id":"robot","type":"confidential","firstParty":true,
@@ -121,7 +121,7 @@ fn robot(pair: &EcdsaKeyPair) -> platform_components::Client {
     .unwrap()
 }
 
-fn assertion(pair: &EcdsaKeyPair, audience: &str) -> String {
+pub(crate) fn assertion(pair: &EcdsaKeyPair, audience: &str) -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     let claims =
         json!({"iss":"robot","sub":"robot","aud":audience,"exp":now + 60,"iat":now,"jti":Uuid::new_v4()});

@@ -32,8 +32,8 @@ use consents::{
 };
 use endpoints::{
     hints_are_followed_and_what_is_not_supported_is_ignored, no_fault_in_a_decision_agrees_to_anything,
-    no_fault_in_a_request_to_sign_out_ends_a_session, userinfo_refuses_a_form_that_is_wrong,
-    userinfo_says_when_it_changed_last,
+    no_fault_in_a_request_to_sign_out_ends_a_session, no_fault_in_what_a_client_shows_lets_it_in,
+    userinfo_refuses_a_form_that_is_wrong, userinfo_says_when_it_changed_last,
 };
 use flows::{
     a_client_authenticates_in_each_of_its_ways, a_code_becomes_tokens_that_say_who_signed_in,
@@ -105,6 +105,7 @@ engine_tests! {
     a_password_that_is_changed_while_it_is_checked_gives_nothing,
     what_is_over_is_swept,
     a_code_that_is_exchanged_while_its_consent_is_taken_back_gives_nothing,
+    no_fault_in_what_a_client_shows_lets_it_in,
     the_page_says_for_how_long,
     what_was_agreed_to_is_seen_and_taken_back_and_ends_at_once,
     the_last_administrator_stays_one,
