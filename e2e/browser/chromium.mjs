@@ -25,6 +25,8 @@ export class Window {
   complaints = []
   /** The addresses at `callback` that the browser was sent to. */
   calls = []
+  /** The forms that it sent there. */
+  forms = []
 
   /** `look` is width, height, scheme, language and whether there is JavaScript. */
   static async open(browser, look) {
@@ -58,6 +60,7 @@ export class Window {
     const devtools = await this.context.newCDPSession(this.page)
     devtools.on('Fetch.requestPaused', async ({ requestId, request }) => {
       this.calls.push(new URL(request.url))
+      if (request.postData) this.forms.push(new URLSearchParams(request.postData))
       const page = '<!doctype html><html lang="en"><title>The client</title><link rel="icon" href="data:,">'
       const body = Buffer.from(page).toString('base64')
       const responseHeaders = [{ name: 'content-type', value: 'text/html' }]

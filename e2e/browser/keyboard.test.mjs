@@ -120,6 +120,29 @@ for (const [language, words] of Object.entries({
   })
 }
 
+for (const javaScript of [false, true]) {
+  const how = javaScript ? 'by itself' : 'by a button where there is no JavaScript'
+  test(`a response in a form goes to the client ${how}`, async () => {
+    const person = await somebody()
+    const window = await Window.open(browser, { width: WIDTH, language: 'en', javaScript })
+    const { page } = window
+    await window.go(question('posted', { response_mode: 'form_post' }))
+    await write(page, '#email', person.email)
+    await write(page, '#password', person.password)
+    const there = page.waitForURL(`${callback}*`)
+    await press(page, button('/identity/sign-in'))
+    if (!javaScript) await press(page, '#on button')
+    await there
+    const [answer] = window.forms
+    assert.equal(window.forms.length, 1)
+    assert.equal(answer.get('state'), 'posted')
+    assert.equal(answer.get('iss'), `${base}/identity`)
+    assert.ok(answer.get('code') && !window.calls[0].search, window.calls[0].href)
+    assert.deepEqual(window.complaints, [])
+    await window.close()
+  })
+}
+
 for (const scheme of ['light', 'dark']) {
   test(`${scheme}: Tab comes to everything, in the order of the page, and away from it`, async () => {
     const person = await somebody()

@@ -6,7 +6,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { launch, Window } from './chromium.mjs'
-import { button, question, somebody } from './platform.mjs'
+import { button, callback, question, somebody } from './platform.mjs'
 
 let browser
 before(async () => (browser = await launch()))
@@ -21,11 +21,17 @@ const send = (path, fields, action) => async (window) => {
   await loaded
 }
 
+const CONSENT = question('looks', { prompt: 'consent', scope: 'openid email profile offline_access order.read' })
 const STRANGER = {
   shop: show('/'),
   'sign-in': show('/identity/sign-in'),
   'sign-in-missing': send('/identity/sign-in', {}, '/identity/sign-in'),
   'sign-up': show('/identity/sign-up'),
+  'sign-up-words': send(
+    '/identity/sign-up',
+    { name: 'Ayşe Yılmaz', email: 'ayse@browser.example', new_password: 'ayse-yilmaz-1' },
+    '/identity/sign-up',
+  ),
   'sign-up-wrong': send('/identity/sign-up', { email: 'x', new_password: 'x' }, '/identity/sign-up'),
   forgotten: show('/identity/forgotten'),
   'forgotten-wrong': send('/identity/forgotten', { email: 'x' }, '/identity/forgotten'),
@@ -36,7 +42,7 @@ const STRANGER = {
   'email-changed': show('/identity/done/email-changed'),
   deleted: show('/identity/done/deleted'),
   'link-spent': show('/identity/reset?token=spent'),
-  'not-found': show('/identity/done/nothing'),
+  'not-found': show('/identity/nothing'),
   'unknown-client': show('/identity/authorize?client_id=nobody'),
   'signed-out': show('/identity/logout'),
 }
@@ -50,7 +56,18 @@ const SIGNED_IN = {
   'account-wrong': send('/identity/account', { new_password: 'x' }, '/identity/account/password'),
   delete: show('/identity/account/delete'),
   'delete-wrong': send('/identity/account/delete', { current_password: 'x' }, '/identity/account/delete'),
-  consent: show(question('looks', { prompt: 'consent', scope: 'openid email profile offline_access order.read' })),
+  // As often as it costs no wait, and once more.
+  'delete-blocked': async (window) => {
+    const wrong = send('/identity/account/delete', { current_password: 'x' }, '/identity/account/delete')
+    for (let attempt = 0; attempt < 6; attempt += 1) await wrong(window)
+  },
+  consent: show(CONSENT),
+  'account-applications': async (window) => {
+    await window.go(CONSENT)
+    await Promise.all([window.page.waitForURL(`${callback}*`), window.page.click('button[value=allow]')])
+    await window.go('/identity/account')
+  },
+  'account-withdrawn': send('/identity/account', {}, '/identity/account/applications'),
   'sign-out': show('/identity/logout'),
 }
 
@@ -87,7 +104,7 @@ for (const look of LOOKS.filter(wanted)) {
       await picture(window, `${name}-${language}-${scheme}-${width}`)
     })
     // Refused forms and pages that are not there say so by their codes.
-    assert.deepEqual([...wrong, ...window.complaintsBut(400, 404, 422)], [])
+    assert.deepEqual([...wrong, ...window.complaintsBut(400, 404, 422, 429)], [])
     await window.close()
   })
 }
@@ -110,6 +127,18 @@ for (const language of ['tr', 'en']) {
       await window.close()
     }
     assert.deepEqual(wrong, [])
+  })
+}
+
+for (const scheme of ['light', 'dark']) {
+  test(`${scheme}: the page whose form goes to a client fits where no script sends it on`, async () => {
+    const window = await Window.open(browser, { width: 320, scheme, language: 'tr' })
+    await send('/identity/sign-in?continue=/identity/account', await somebody(), '/identity/sign-in')(window)
+    await window.go(question('looks', { response_mode: 'form_post' }))
+    assert.ok((await window.overflow()) <= 0)
+    await picture(window, `hand-over-tr-${scheme}-320`)
+    assert.deepEqual(window.complaints, [])
+    await window.close()
   })
 }
 

@@ -42,7 +42,8 @@ pub enum SignUp {
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FirstAdminSpec {
-    /// The e-mail address to sign in with. admin@ and the host when absent.
+    /// The e-mail address to sign in with. When absent admin@ and the host; where that is a number or has
+    /// no dot, admin@localhost.
     #[schemars(length(min = 3, max = 254), regex(pattern = r"^[^@\s]+@[^@\s]+$"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
@@ -53,8 +54,8 @@ pub struct FirstAdminSpec {
     pub password_secret_ref: Option<String>,
 }
 
-/// An OAuth client. For a confidential one a secret is made, in the Secret <name>-client-<id>, keys
-/// client_id and client_secret.
+/// An OAuth client. For a confidential one without jwks a secret is made, in the Secret
+/// <name>-client-<id>, keys client_id and client_secret.
 // Rules about single fields stand with them; these are about two fields together.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -67,6 +68,8 @@ pub struct FirstAdminSpec {
         .message("the grant refresh_token needs authorization_code or password beside it"),
     validation = Rule::new("!has(self.postLogoutRedirectUris) || size(self.postLogoutRedirectUris) == 0 || self.grants.exists(grant, grant == 'authorization_code')")
         .message("postLogoutRedirectUris need the grant authorization_code"),
+    validation = Rule::new("self.type == 'confidential' || !has(self.jwks)")
+        .message("a public client can't keep a key, so it can't have jwks"),
 )]
 pub struct ClientSpec {
     /// Its client_id. Not the name of a component, and not a UUID.
@@ -85,6 +88,10 @@ pub struct ClientSpec {
     /// confidential: it can keep a secret; public: it can't, such as an app or a page.
     #[serde(rename = "type")]
     pub kind: ClientType,
+    /// The public keys by which a confidential client proves who it is (private_key_jwt). No secret is made
+    /// then. Two keys at once are for replacing one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwks: Option<JwksSpec>,
     /// How it may get tokens. password works only while passwordGrant is true.
     #[schemars(length(min = 1, max = 4))]
     #[x_kube(merge_strategy = ListMerge::Set)]
@@ -134,6 +141,91 @@ pub enum ClientType {
     Public,
     /// It can.
     Confidential,
+}
+
+/// Public keys (RFC 7517 §5).
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JwksSpec {
+    /// The keys.
+    #[schemars(length(min = 1, max = 4))]
+    pub keys: Vec<JwkSpec>,
+}
+
+/// A public key for signatures, in the members of RFC 7518 §6 and RFC 8037 §2.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("self.kty != 'EC' || (self.?crv.orValue('') == 'P-256' && has(self.x) && has(self.y))")
+        .message("a key of kty EC needs crv P-256, x and y"),
+    validation = Rule::new("self.kty != 'OKP' || (self.?crv.orValue('') == 'Ed25519' && has(self.x))")
+        .message("a key of kty OKP needs crv Ed25519 and x"),
+    validation = Rule::new("self.kty != 'RSA' || (!has(self.crv) && has(self.n) && has(self.e))")
+        .message("a key of kty RSA needs n and e"),
+)]
+pub struct JwkSpec {
+    /// Its type: EC, OKP or RSA.
+    pub kty: KeyType,
+    /// Its name, which assertions may name.
+    #[schemars(length(min = 1, max = 255))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kid: Option<String>,
+    /// The only algorithm that it is used with; when absent, one that fits its type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alg: Option<KeyAlgorithm>,
+    /// What it is for; sig, also when absent.
+    #[serde(rename = "use", skip_serializing_if = "Option::is_none")]
+    pub usage: Option<KeyUse>,
+    /// Its curve, P-256 or Ed25519.
+    #[schemars(length(min = 1, max = 16))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub crv: Option<String>,
+    /// Where it is on its curve, in base64url.
+    #[schemars(length(min = 43, max = 43), regex(pattern = "^[A-Za-z0-9_-]+$"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub x: Option<String>,
+    /// Where it is on P-256, in base64url.
+    #[schemars(length(min = 43, max = 43), regex(pattern = "^[A-Za-z0-9_-]+$"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub y: Option<String>,
+    /// The modulus of an RSA key of 2048 to 8192 bits, in base64url.
+    #[schemars(length(min = 342, max = 1366), regex(pattern = "^[A-Za-z0-9_-]+$"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub n: Option<String>,
+    /// The exponent of an RSA key, in base64url, such as AQAB.
+    #[schemars(length(min = 1, max = 12), regex(pattern = "^[A-Za-z0-9_-]+$"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub e: Option<String>,
+}
+
+/// The type of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = crate::crd::undescribed)]
+#[allow(missing_docs)] // the terms of RFC 7518 and RFC 8037
+pub enum KeyType {
+    EC,
+    OKP,
+    RSA,
+}
+
+/// An algorithm of signatures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = crate::crd::undescribed)]
+#[allow(missing_docs)] // the terms of RFC 7518 and RFC 8037
+pub enum KeyAlgorithm {
+    ES256,
+    PS256,
+    RS256,
+    EdDSA,
+}
+
+/// What a key is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = crate::crd::undescribed)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyUse {
+    /// Signatures.
+    Sig,
 }
 
 /// A way to get tokens.

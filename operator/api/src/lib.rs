@@ -23,7 +23,8 @@ pub use exposure::{
     ExposeSpec, IngressSpec, LabelsSpec, NetworkPolicySpec, NodePortSpec, PeerSpec, TlsMode, TlsSpec,
 };
 pub use identity::{
-    ClientGrant, ClientSpec, ClientType, FirstAdminSpec, IdentitySpec, MailSpec, SignUp, SmtpSpec, SmtpTls,
+    ClientGrant, ClientSpec, ClientType, FirstAdminSpec, IdentitySpec, JwkSpec, JwksSpec, KeyAlgorithm,
+    KeyType, KeyUse, MailSpec, SignUp, SmtpSpec, SmtpTls,
 };
 pub use servers::{
     EgressSpec, ExternalServerSpec, ManagedServerSpec, Provisioning, ServerSpec, ServersSpec, SqlServerSpec,

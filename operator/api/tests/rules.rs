@@ -280,7 +280,31 @@ async fn a_client_of_oauth_has_what_its_grants_need() {
     }
     let robot = json!({"id": "r", "type": "confidential", "grants": ["client_credentials"]});
     accepts(clients(json!([client(json!({})), robot]))).await;
+    let keys = |key: Value| {
+        let jwks = json!({"keys": [key]});
+        json!({"id": "r", "type": "confidential", "grants": ["client_credentials"], "jwks": jwks})
+    };
+    let part = "A".repeat(43);
+    let (curve, rsa) = (
+        json!({"kty": "EC", "crv": "P-256", "kid": "1", "use": "sig", "alg": "ES256", "x": part, "y": part}),
+        json!({"kty": "RSA", "n": "A".repeat(342), "e": "AQAB"}),
+    );
+    for key in [&curve, &rsa, &json!({"kty": "OKP", "crv": "Ed25519", "x": part})] {
+        accepts(clients(json!([keys(key.clone())]))).await;
+    }
+    for (key, because) in [
+        (json!({"kty": "EC", "crv": "P-384", "x": part, "y": part}), "a key of kty EC needs"),
+        (json!({"kty": "OKP", "crv": "Ed25519"}), "a key of kty OKP needs"),
+        (json!({"kty": "RSA", "e": "AQAB"}), "a key of kty RSA needs"),
+        (json!({"kty": "oct"}), "Unsupported value: \"oct\""),
+        (json!({"kty": "OKP", "crv": "Ed25519", "x": part, "d": part}), "unknown field"),
+        (json!({"kty": "RSA", "n": "short", "e": "AQAB"}), "keys[0].n"),
+    ] {
+        rejects(clients(json!([keys(key)])), because).await;
+    }
     for (change, because) in [
+        (json!({"jwks": {"keys": [curve]}}), "a public client can't keep a key"),
+        (json!({"jwks": {"keys": []}}), "clients[0].jwks.keys"),
         (json!({"id": "App"}), "clients[0].id"),
         (json!({"id": "app-"}), "clients[0].id"),
         (json!({"id": "order"}), "names of components"),

@@ -8,6 +8,7 @@ mod accounts;
 mod authorize;
 mod capability;
 mod clients;
+mod consents;
 mod cookies;
 mod discovery;
 mod grants;
@@ -42,8 +43,10 @@ use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
 
 pub use accounts::FirstAdminFile;
-use accounts::{AccountStore, Accounts, Hasher, PostgresAccounts, Rules, SignIn, SqlServerAccounts};
+use accounts::{AccountStore, Accounts, Hasher, PostgresAccounts, Rules, SignIn, SqlServerAccounts, Words};
+use clients::Clients;
 pub use clients::ClientsPath;
+use consents::{ConsentStore, Consents, PostgresConsents, SqlServerConsents};
 use cookies::Jar;
 use grants::{GrantStore, PostgresGrants, SqlServerGrants};
 pub use keys::KeyringFile;
@@ -66,6 +69,7 @@ const SQLSERVER_MIGRATIONS: &[Migration] = &[
     Migration { version: 2, sql: include_str!("../migrations/sqlserver/0002_accounts.sql") },
     Migration { version: 3, sql: include_str!("../migrations/sqlserver/0003_messaging.sql") },
     Migration { version: 4, sql: include_str!("../migrations/sqlserver/0004_grants.sql") },
+    Migration { version: 5, sql: include_str!("../migrations/sqlserver/0005_updated_at.sql") },
 ];
 
 const ROTATE_KEYS: Command = Command {
@@ -142,11 +146,16 @@ impl Component for Identity {
         let clients = protocol::clients(&settings, runtime);
         let (keys, grants) = (Arc::clone(&stores.keys), Arc::clone(&stores.grants));
         let accounts = Arc::clone(&stores.accounts);
-        let people = People::new(&settings, stores, runtime)?;
+        let people = People::new(&settings, stores, clients.clone(), runtime)?;
         let parts = protocol::Parts { keys, grants, accounts, people: &people };
         let (protocol, trusted, states) = protocol::start(&settings, clients.clone(), parts, runtime);
         let public = |path: &str| settings.common.server.public(PUBLIC_PREFIX, path);
-        let own = accounts::State::new(people.accounts.clone(), people.sessions.clone(), public);
+        let own = accounts::State::new(
+            people.accounts.clone(),
+            people.sessions.clone(),
+            people.consents.clone(),
+            public,
+        );
         let forms =
             pages::State::new(&people).with_redirect_origin(move |path| clients.redirect_origin(path));
         // What comes here has not been exchanged: the gateway passes these paths as they are.
@@ -161,13 +170,19 @@ impl Component for Identity {
 pub(crate) struct People {
     pub(crate) accounts: Accounts,
     pub(crate) sessions: Sessions,
+    pub(crate) consents: Consents,
     pub(crate) sign_in: SignIn,
     pub(crate) throttle: Throttle,
     pub(crate) pages: Pages,
 }
 
 impl People {
-    fn new(settings: &Settings, stores: Stores, runtime: &mut Runtime) -> Result<Self, StartError> {
+    fn new(
+        settings: &Settings,
+        stores: Stores,
+        clients: Clients,
+        runtime: &mut Runtime,
+    ) -> Result<Self, StartError> {
         let public_url = &settings.common.server.public_url;
         let host = public_url.host_str().unwrap_or("localhost");
         let post = Post::new(settings.mail.clone(), host);
@@ -178,6 +193,7 @@ impl People {
                 .accounts
                 .require_verified_email
                 .unwrap_or(post.reaches_people()),
+            words: Words::of_platform(host),
         };
         let lifetimes = Lifetimes {
             reset: Duration::minutes(i64::from(settings.mail.reset_link_minutes)),
@@ -201,12 +217,13 @@ impl People {
         let jar = Jar { https: public_url.scheme() == "https" };
         let lifetime = Duration::days(i64::from(settings.accounts.session_days));
         let sessions = Sessions::new(stores.sessions, stores.accounts, jar, lifetime);
+        let consents = Consents::new(stores.consents, clients);
         let sign_in = SignIn::new(accounts.clone(), hasher, throttle.clone());
         let first = settings.accounts.first_admin_file.clone();
         let upkeep =
             upkeep::Upkeep::new(accounts.clone(), sessions.clone(), throttle.clone(), stores.mails, first);
         runtime.spawn(|stop| upkeep.run(stop));
-        Ok(Self { accounts, sessions, sign_in, throttle, pages: Pages::new(public_url, jar) })
+        Ok(Self { accounts, sessions, consents, sign_in, throttle, pages: Pages::new(public_url, jar) })
     }
 }
 
@@ -216,6 +233,7 @@ struct Stores {
     grants: Arc<dyn GrantStore>,
     accounts: Arc<dyn AccountStore>,
     sessions: Arc<dyn SessionStore>,
+    consents: Arc<dyn ConsentStore>,
     mails: Arc<dyn MailStore>,
     throttle: Arc<dyn ThrottleStore>,
     relay: RelayWaker,
@@ -237,6 +255,7 @@ impl Stores {
                     grants: Arc::new(PostgresGrants::new(pool.clone())),
                     accounts: Arc::new(PostgresAccounts::new(pool.clone())),
                     sessions: Arc::new(PostgresSessions::new(pool.clone())),
+                    consents: Arc::new(PostgresConsents::new(pool.clone())),
                     mails: Arc::new(PostgresMails::new(pool.clone())),
                     throttle: Arc::new(PostgresThrottle::new(pool)),
                     relay: waker,
@@ -255,6 +274,7 @@ impl Stores {
                     grants: Arc::new(SqlServerGrants::new(pool.clone())),
                     accounts: Arc::new(SqlServerAccounts::new(pool.clone())),
                     sessions: Arc::new(SqlServerSessions::new(pool.clone())),
+                    consents: Arc::new(SqlServerConsents::new(pool.clone())),
                     mails: Arc::new(SqlServerMails::new(pool.clone())),
                     throttle: Arc::new(SqlServerThrottle::new(pool)),
                     relay: waker,

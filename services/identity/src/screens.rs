@@ -53,6 +53,8 @@ pub(crate) struct Consent<'a> {
     pub(crate) origin: Option<String>,
     /// The address of the page itself, to return to in another language.
     pub(crate) address: String,
+    /// For how many days at most, once it is agreed to.
+    pub(crate) days: i64,
 }
 
 /// The pages. Cheap to clone.
@@ -91,8 +93,14 @@ impl Screens {
             action: "/identity/consent",
             hidden: consent.hidden,
             leads_to: consent.origin.as_deref(),
+            days: consent.days,
         };
         pages::consent(&visit, view)
+    }
+
+    /// A form that goes to a client by itself, or at the press of a button.
+    pub(crate) fn hand_over(&self, headers: &HeaderMap, to: &str, fields: &[(&str, &str)]) -> Response {
+        pages::hand_over(&self.visit(headers, "/"), to, fields)
     }
 
     /// A form that one of our pages sent, or the page that says it is not.

@@ -55,6 +55,7 @@ async fn a_wrong_setting_is_refused_with_one_line_that_names_it() {
         ("SMTP_PORT", "0"),
         ("SMTP_TLS", "ssl"),
         ("SMTP_FROM", "nobody"),
+        ("SMTP_CA_FILE", "/no/such/file"),
         ("RESET_LINK_MINUTES", "0"),
     ];
     life::refuses(&good, &wrong, &["DATABASE_URL_FILE", "KEYRING_FILE", "AMQP_URL_FILE"]).await;
@@ -79,6 +80,7 @@ async fn help_documents_every_setting() {
         "SMTP_FROM",
         "SMTP_USERNAME_FILE",
         "SMTP_PASSWORD_FILE",
+        "SMTP_CA_FILE",
         "MAIL_DIR",
     ];
     life::help_documents(&Binary::new(BINARY), &keys).await;

@@ -1,53 +1,22 @@
-//! Style sheet and icon, built into the binary. Their addresses hold a hash of their content, so browsers may
-//! keep them for ever and a new version is fetched at once.
+//! Style sheet and icon, built into the binary.
 
 use std::sync::LazyLock;
 
 use axum::Router;
-use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use http::{HeaderValue, StatusCode, header};
 use platform_http::Path;
-use sha2::{Digest as _, Sha256};
+use platform_pages::Asset;
 
-const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
-
-/// A file that pages refer to.
-pub(crate) struct Asset {
-    /// Its address, `/assets/<name>-<hash>.<extension>`.
-    pub(crate) path: String,
-    content_type: &'static str,
-    content: &'static [u8],
-}
-
-impl Asset {
-    fn new(name: &str, extension: &str, content_type: &'static str, content: &'static [u8]) -> Self {
-        let hash = hex::encode(Sha256::digest(content));
-        let path = format!("/assets/{name}-{}.{extension}", hash.get(..16).unwrap_or_default());
-        Self { path, content_type, content }
-    }
-}
+const FOLDER: &str = "/assets";
 
 /// The one style sheet.
-pub(crate) static STYLE: LazyLock<Asset> = LazyLock::new(|| {
-    Asset::new("shop", "css", "text/css; charset=utf-8", include_bytes!("../assets/shop.css"))
-});
+pub(crate) static STYLE: LazyLock<Asset> =
+    LazyLock::new(|| Asset::style(FOLDER, "shop", include_str!("../assets/shop.css")));
 
 /// The icon of tabs and bookmarks.
-pub(crate) static ICON: LazyLock<Asset> =
-    LazyLock::new(|| Asset::new("icon", "svg", "image/svg+xml", include_bytes!("../assets/icon.svg")));
+pub(crate) static ICON: LazyLock<Asset> = LazyLock::new(|| Asset::icon(FOLDER));
 
 pub(crate) fn routes() -> Router {
+    let serve = async |Path(file): Path<String>| platform_pages::serve(&[&STYLE, &ICON], &file);
     Router::new().route("/assets/{file}", get(serve))
-}
-
-async fn serve(Path(file): Path<String>) -> Response {
-    let named = |asset: &&Asset| asset.path.strip_prefix("/assets/") == Some(file.as_str());
-    match [&*STYLE, &*ICON].into_iter().find(named) {
-        Some(asset) => {
-            let kind = HeaderValue::from_static(asset.content_type);
-            ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, FOR_EVER)], asset.content).into_response()
-        }
-        None => StatusCode::NOT_FOUND.into_response(),
-    }
 }

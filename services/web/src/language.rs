@@ -1,13 +1,7 @@
-//! The two languages of the shop and everything it says in them.
+//! Everything that the shop says, in its two languages.
 
 use fluent_templates::{LanguageIdentifier, Loader as _};
-
-/// A language that pages are written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Language {
-    Turkish,
-    English,
-}
+pub(crate) use platform_pages::Language;
 
 mod texts {
     #![allow(missing_docs, reason = "generated")]
@@ -22,80 +16,28 @@ mod texts {
     }
 }
 
-impl Language {
-    /// Both, in the order in which they are offered.
-    pub(crate) const ALL: [Self; 2] = [Self::Turkish, Self::English];
-
-    /// The code of ISO 639-1.
-    pub(crate) fn code(self) -> &'static str {
-        match self {
-            Self::Turkish => "tr",
-            Self::English => "en",
-        }
-    }
-
-    /// What it calls itself.
-    pub(crate) fn own_name(self) -> &'static str {
-        match self {
-            Self::Turkish => "Türkçe",
-            Self::English => "English",
-        }
-    }
-
-    /// The language with this code, whatever its region (`en-GB`).
-    pub(crate) fn parse(code: &str) -> Option<Self> {
-        let primary = code.split('-').next().unwrap_or_default().trim();
-        Self::ALL.into_iter().find(|language| language.code().eq_ignore_ascii_case(primary))
-    }
-
-    /// The one of ours that `Accept-Language` prefers (RFC 9110 §12.5.4); the first one wins a tie.
-    pub(crate) fn accepted(header: &str) -> Option<Self> {
-        let mut best: Option<(f32, Self)> = None;
-        for range in header.split(',') {
-            let (code, weight) = match range.split_once(";q=") {
-                Some((code, weight)) => (code, weight.trim().parse().unwrap_or(0.0)),
-                None => (range, 1.0),
-            };
-            let Some(language) = Self::parse(code) else { continue };
-            if weight > 0.0 && best.is_none_or(|(known, _)| weight > known) {
-                best = Some((weight, language));
-            }
-        }
-        best.map(|(_, language)| language)
-    }
-
+/// What is said in a language.
+pub(crate) trait Texts {
     /// The text with this key.
-    pub(crate) fn text(self, key: &str) -> String {
-        texts::TEXTS.lookup(&self.identifier(), key)
-    }
+    fn text(self, key: &str) -> String;
+}
 
-    fn identifier(self) -> LanguageIdentifier {
-        match self {
-            Self::Turkish => fluent_templates::langid!("tr"),
-            Self::English => fluent_templates::langid!("en"),
-        }
+impl Texts for Language {
+    fn text(self, key: &str) -> String {
+        texts::TEXTS.lookup(&identifier(self), key)
+    }
+}
+
+fn identifier(language: Language) -> LanguageIdentifier {
+    match language {
+        Language::Turkish => fluent_templates::langid!("tr"),
+        Language::English => fluent_templates::langid!("en"),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_browsers_preference_is_followed() {
-        for (header, expected) in [
-            ("en", Some(Language::English)),
-            ("tr-TR,tr;q=0.9,en;q=0.8", Some(Language::Turkish)),
-            ("de-DE,de;q=0.9,en-GB;q=0.7,tr;q=0.3", Some(Language::English)),
-            ("en;q=0.2,TR;q=0.9", Some(Language::Turkish)),
-            ("en;q=0,de", None),
-            ("de", None),
-            ("", None),
-            (";q=x,,;", None),
-        ] {
-            assert_eq!(Language::accepted(header), expected, "{header}");
-        }
-    }
 
     #[test]
     fn everything_is_said_in_both_languages() {

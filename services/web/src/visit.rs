@@ -35,18 +35,15 @@ impl<S: Send + Sync> FromRequestParts<S> for Visit {
                 .find(|(key, _)| key == name)
                 .map(|(_, value)| value.into_owned())
         };
-        let language = of("lang")
-            .and_then(|code| Language::parse(&code))
-            .or_else(|| from_cookie(&parts.headers))
-            .or_else(|| Language::accepted(parts.headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok()?))
-            .unwrap_or(Language::Turkish);
+        let chosen = from_cookie(&parts.headers);
+        let language = Language::shown(of("lang").as_deref(), chosen, &parts.headers);
         Ok(Self { language, path: parts.uri.path().to_owned(), cursor: of("cursor") })
     }
 }
 
-fn from_cookie(headers: &HeaderMap) -> Option<Language> {
+fn from_cookie(headers: &HeaderMap) -> Option<&str> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
     let names = [language_cookie(true), language_cookie(false)];
-    pairs.find(|(name, _)| names.contains(name)).and_then(|(_, code)| Language::parse(code))
+    pairs.find(|(name, _)| names.contains(name)).map(|(_, code)| code)
 }

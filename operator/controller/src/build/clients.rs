@@ -32,14 +32,19 @@ pub(super) fn list_name(platform: &ValidatedPlatform) -> String {
     format!("{}-clients", component_name(platform, Name::Identity))
 }
 
-/// The Secrets of all confidential clients. None is kept when the platform goes: a client's secret opens
+/// Whether a client proves who it is by a secret: not one that can't keep it, nor one that has keys of its own.
+fn has_secret(client: &Client) -> bool {
+    client.kind == ClientType::Confidential && client.jwks.is_none()
+}
+
+/// The Secrets of all clients that have one. None is kept when the platform goes: a client's secret opens
 /// no data, and another one can be made at any time.
 pub(super) fn secrets(platform: &ValidatedPlatform) -> impl Iterator<Item = SecretSpec> {
     let built_in = confidential_clients().map(|name| (Part::Component(name), name.as_str().to_owned()));
     let extra = platform
         .clients
         .iter()
-        .filter(|client| client.kind == ClientType::Confidential)
+        .filter(|client| has_secret(client))
         .map(|client| (Part::Component(Name::Identity), client.id.clone()));
     built_in.chain(extra).map(|(part, id)| {
         let mut labels = labels(platform, part);
@@ -64,12 +69,12 @@ pub(super) fn secrets(platform: &ValidatedPlatform) -> impl Iterator<Item = Secr
 /// at all it could not prove who it is, and identity would refuse the whole file.
 fn list(platform: &ValidatedPlatform) -> ClientsFile {
     let hashes = |id: &str| platform.client_secrets.get(id).cloned().unwrap_or_default();
-    let extra = platform.clients.iter().map(|client| match client.kind {
-        ClientType::Confidential => Client { secret_sha256: hashes(&client.id), ..client.clone() },
-        ClientType::Public => client.clone(),
+    let extra = platform.clients.iter().map(|client| {
+        let secret_sha256 = if has_secret(client) { hashes(&client.id) } else { Vec::new() };
+        Client { secret_sha256, ..client.clone() }
     });
     let mut file = clients_file(&platform.public_url, hashes, extra);
-    file.clients.retain(|client| client.kind == ClientType::Public || !client.secret_sha256.is_empty());
+    file.clients.retain(|client| !has_secret(client) || !client.secret_sha256.is_empty());
     file
 }
 
@@ -112,6 +117,18 @@ mod tests {
         file.check().unwrap();
         let ids: Vec<&str> = file.clients.iter().map(|client| client.id.as_str()).collect();
         assert_eq!(ids, ["mobile"], "only the public client needs no secret");
+    }
+
+    #[test]
+    fn a_client_with_keys_of_its_own_has_no_secret() {
+        let mut platform = testing::full();
+        let reports = platform.clients.iter_mut().find(|client| client.id == "reports").unwrap();
+        reports.jwks = Some(json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "A".repeat(43)}]}));
+        let file = list(&platform);
+        file.check().unwrap();
+        let listed = file.clients.iter().find(|client| client.id == "reports").unwrap();
+        assert!(listed.secret_sha256.is_empty() && listed.jwks.is_some());
+        assert!(secrets(&platform).all(|spec| spec.client.as_deref() != Some("reports")));
     }
 
     #[test]

@@ -26,9 +26,21 @@ pub(super) fn validate(spec: &CoursePlatformSpec, found: &Dereferenced, faults: 
     Identity {
         sign_up: given.sign_up.unwrap_or_default() == SignUp::Open,
         password_grant: given.password_grant.unwrap_or_default(),
-        admin_email: admin.email.unwrap_or_else(|| format!("admin@{}", spec.host)),
+        admin_email: admin.email.unwrap_or_else(|| admin_of(&spec.host)),
         admin_password_secret: admin.password_secret_ref,
         clients,
+    }
+}
+
+/// The first administrator's address where none is named. Identity takes none at a number, nor at a name of one
+/// part but localhost, nor a longer one than mail servers do.
+fn admin_of(host: &str) -> String {
+    let is_number = host.parse::<std::net::Ipv4Addr>().is_ok();
+    let address = format!("admin@{host}");
+    if is_number || !host.contains('.') || address.len() > 254 {
+        "admin@localhost".to_owned()
+    } else {
+        address
     }
 }
 
@@ -42,7 +54,8 @@ fn client(given: &ClientSpec) -> Client {
             Kind::Confidential => ClientType::Confidential,
         },
         secret_sha256: Vec::new(),
-        jwks: None,
+        // Members of text alone: there is always such a value.
+        jwks: given.jwks.as_ref().and_then(|keys| serde_json::to_value(keys).ok()),
         grants: given
             .grants
             .iter()
@@ -67,7 +80,7 @@ fn check(client: &Client, faults: &mut Faults) {
         faults.spec(path("id"), "must not end with a hyphen");
     }
     let mut whole = client.clone();
-    if whole.kind == ClientType::Confidential {
+    if whole.kind == ClientType::Confidential && whole.jwks.is_none() {
         // It will have one; which is of no matter here.
         whole.secret_sha256 = vec![secret_sha256("")];
     }

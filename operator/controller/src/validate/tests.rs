@@ -308,6 +308,9 @@ fn accounts_and_mail_have_defaults() {
     let platform = accepts(json!({"mail": {"smtp": {"host": "mx", "from": "a@b.example"}}}));
     assert!(platform.sign_up && !platform.password_grant && platform.clients.is_empty());
     assert_eq!(platform.admin_email, "admin@courses.example.com");
+    for host in ["127.0.0.1", "localhost", "shop"] {
+        assert_eq!(accepts(json!({"host": host})).admin_email, "admin@localhost", "{host}");
+    }
     let smtp = platform.smtp.unwrap();
     assert_eq!((smtp.port, smtp.secret), (587, None));
     assert_eq!(accepts(json!({})).smtp, None);
@@ -356,6 +359,10 @@ fn a_client_that_identity_would_refuse_is_refused_with_its_field() {
             json!({"type": "confidential", "firstParty": true, "scopes": ["order.sys.status"],
                 "grants": ["authorization_code", "client_credentials"]}),
             "Spec spec.identity.clients[app].scopes: order.sys.status is for the platform's own components",
+        ),
+        (
+            json!({"jwks": {"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "x"}]}}),
+            "Spec spec.identity.clients[app].jwks: must be absent for a public client",
         ),
     ] {
         let faults = rejects(&client(change), &Dereferenced::default());

@@ -52,6 +52,8 @@ pub(crate) struct Account {
     /// Since when an administrator lets nobody in.
     pub(crate) locked_at: Option<OffsetDateTime>,
     pub(crate) created_at: OffsetDateTime,
+    /// When what describes the person was changed last (`updated_at`).
+    pub(crate) updated_at: OffsetDateTime,
     /// Each change adds one.
     pub(crate) version: i64,
 }
@@ -60,6 +62,19 @@ impl Account {
     /// The language of its mails.
     pub(crate) fn language(&self) -> Language {
         Language::parse(&self.language).unwrap_or(Language::Turkish)
+    }
+
+    /// Whether it can do what only administrators may.
+    pub(crate) fn is_administrator(&self) -> bool {
+        self.roles.admin && self.locked_at.is_none()
+    }
+
+    /// Whether both say the same about a person: what OpenID Connect calls claims (Core §5.1).
+    pub(crate) fn is_described_like(&self, other: &Self) -> bool {
+        let claims = |it: &Self| {
+            (it.email.clone(), it.email_verified_at, it.name.clone(), it.city.clone(), it.language.clone())
+        };
+        claims(self) == claims(other)
     }
 
     /// The form in which its address is compared.

@@ -8,7 +8,7 @@ use platform_service::StartError;
 use serde::Deserialize;
 
 use super::domain::Email;
-use super::password::Password;
+use super::password::{Password, Words};
 use super::service::{Accounts, FirstAdmin};
 
 /// The path of a file with the first administrator's address and password. Checked when parsed.
@@ -29,7 +29,8 @@ impl FirstAdminFile {
         let document: Document<'_> = serde_json::from_str(&text)
             .map_err(|_| r#"is not {"email": "…", "password": "…"} without escapes"#.to_owned())?;
         let email = Email::parse(document.email).map_err(|error| format!("has an email that {error}"))?;
-        let password = Password::chosen(document.password, Some(&email))
+        let words = Words::of_platform("").and_of("", Some(&email));
+        let password = Password::chosen(document.password, Some(&email), &words)
             .map_err(|error| format!("has a password that {error}"))?;
         Ok((email, password))
     }

@@ -14,7 +14,7 @@ pub(crate) use api::{State, refuse_ended, routes};
 pub(crate) use domain::Roles;
 pub(crate) use domain::{Account, Email, Unacceptable, city, name};
 pub use first_admin::FirstAdminFile;
-pub(crate) use password::{Hasher, Password};
+pub(crate) use password::{Hasher, Password, Words};
 pub(crate) use service::{AccountError, Accounts, NewAccount, Rules, SignedUp};
 pub(crate) use sign_in::{Attempt, SignIn, SignInError};
 pub(crate) use store::{AccountStore, PostgresAccounts, SqlServerAccounts, StoreError};

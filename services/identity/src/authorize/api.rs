@@ -6,6 +6,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderMap, Method};
+use platform_components::Grant;
 use time::OffsetDateTime;
 use url::form_urlencoded;
 use utoipa_axum::router::OpenApiRouter;
@@ -13,8 +14,8 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::decision::{needs_consent, needs_sign_in};
-use super::request::{AuthorizationRequest, PATH, Refusal, SIGNED_IN_AFTER, read};
-use super::response::{see_other, to_client};
+use super::request::{AuthorizationRequest, PATH, Recipient, Refusal, ResponseMode, SIGNED_IN_AFTER, read};
+use super::response::{response_parameters, see_other, to_client};
 use crate::accounts::Account;
 use crate::clients::Clients;
 use crate::grants::{Code, GrantStore, Rules, StoreError};
@@ -78,6 +79,7 @@ impl From<StoreError> for Refusal {
         ("code_challenge_method" = String, Query, description = "`S256`"),
         ("state" = Option<String>, Query, description = "Comes back as it is"),
         ("nonce" = Option<String>, Query, description = "Stands in the ID token"),
+        ("response_mode" = Option<String>, Query, description = "`query`, or `form_post`"),
         ("prompt" = Option<String>, Query, description = "`none`, `login`, `consent`, `select_account`"),
         ("max_age" = Option<i64>, Query, description = "Seconds since the password was given"),
         ("id_token_hint" = Option<String>, Query, description = "An ID token of whom the client expects"),
@@ -85,7 +87,7 @@ impl From<StoreError> for Refusal {
     ),
     responses(
         (status = 303, description = "To the client, with a code or an error, or to the sign-in page"),
-        (status = 200, description = "A page that asks for consent"),
+        (status = 200, description = "A page that asks for consent, or whose form goes to the client"),
         (status = 400, description = "A page: the client or its address is not known"),
     ),
 )]
@@ -101,7 +103,7 @@ async fn authorize(State(state): State<Authorize>, request: Request) -> Response
     request_body(content = String, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 303, description = "To the client, with a code or an error, or to the sign-in page"),
-        (status = 200, description = "A page that asks for consent"),
+        (status = 200, description = "A page that asks for consent, or whose form goes to the client"),
         (status = 400, description = "A page: the client or its address is not known"),
     ),
 )]
@@ -152,8 +154,17 @@ impl Authorize {
             Refusal::Page(fault) => self.screens.error(headers, fault),
             Refusal::Client { recipient, code, description } => {
                 let parameters = [("error", code), ("error_description", description)];
-                to_client(&recipient, &self.tokens.issuer, &parameters)
+                self.tell(headers, &recipient, &parameters)
             }
+        }
+    }
+
+    /// Tells the client, by the browser's next address or by a form that the browser sends.
+    fn tell(&self, headers: &HeaderMap, recipient: &Recipient, outcome: &[(&str, &str)]) -> Response {
+        let parameters = response_parameters(recipient, &self.tokens.issuer, outcome);
+        match recipient.mode {
+            ResponseMode::Query => to_client(&recipient.redirect_uri, &parameters),
+            ResponseMode::FormPost => self.screens.hand_over(headers, &recipient.redirect_uri, &parameters),
         }
     }
 
@@ -184,7 +195,7 @@ impl Authorize {
             }
             return Ok(self.ask(headers, &parameters, &request, &account));
         }
-        self.code(&request, &session, now).await
+        self.code(headers, &request, &session, now).await
     }
 
     /// Whoever has just decided; everything is checked again.
@@ -214,7 +225,7 @@ impl Authorize {
         let registry = self.clients.registry();
         let scopes = scopes.filtered(|scope| registry.scope(scope).is_some());
         self.store.give_consent(account.id, client_id, &scopes, now).await?;
-        self.code(&request, &session, now).await
+        self.code(headers, &request, &session, now).await
     }
 
     async fn signed_in(&self, headers: &HeaderMap) -> Result<Option<(Session, Account)>, Refusal> {
@@ -257,12 +268,26 @@ impl Authorize {
             hidden,
             origin: self.clients.registry().redirect_origin(&recipient.client.id, &recipient.redirect_uri),
             address: format!("{PATH}?{}", encode(parameters.iter())),
+            days: self.days(request),
         };
         self.screens.consent(headers, consent)
     }
 
+    /// For how many days at most a client may do what it is let do now, without asking again.
+    fn days(&self, request: &AuthorizationRequest) -> i64 {
+        let client = &request.recipient.client;
+        // What has no refresh token ends with its access token, within a day all the same.
+        if !client.may(Grant::RefreshToken) {
+            return 1;
+        }
+        let session = self.sessions.lifetime().whole_days();
+        let longest = self.rules.refresh_max.whole_days();
+        if request.scopes.contains("offline_access") { longest } else { longest.min(session) }
+    }
+
     async fn code(
         &self,
+        headers: &HeaderMap,
         request: &AuthorizationRequest,
         session: &Session,
         now: OffsetDateTime,
@@ -283,9 +308,14 @@ impl Authorize {
             family_id: None,
         };
         self.store.insert_code(&secret.hash(), &code).await?;
+        // Taken back in this very moment: whoever did that may not have seen the code.
+        let client = &request.recipient.client;
+        if !client.first_party && self.store.consent(session.account_id, &client.id).await?.is_none() {
+            return Err(refuse(request, "access_denied", "the user does not agree any more"));
+        }
         let parameters = [("code", secret.encode())];
         let parameters = parameters.each_ref().map(|(name, value)| (*name, value.as_str()));
-        Ok(to_client(&request.recipient, &self.tokens.issuer, &parameters))
+        Ok(self.tell(headers, &request.recipient, &parameters))
     }
 }
 

@@ -23,12 +23,22 @@ const LONGEST_SCOPE: usize = 1000;
 /// base64url of a SHA-256 (RFC 7636 §4.2).
 const CHALLENGE: usize = 43;
 
+/// How the client hears of the outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ResponseMode {
+    /// In the address that the browser goes to.
+    Query,
+    /// In a form that the browser sends (OAuth 2.0 Form Post Response Mode §2).
+    FormPost,
+}
+
 /// Who gets the response, and what it says back.
 #[derive(Clone)]
 pub(super) struct Recipient {
     pub(super) client: Arc<Client>,
     pub(super) redirect_uri: String,
     pub(super) state: Option<String>,
+    pub(super) mode: ResponseMode,
 }
 
 /// Why a request is not answered with a code.
@@ -72,8 +82,18 @@ fn recipient(registry: &Registry, parameters: &Parameters<'_>) -> Result<Recipie
     Ok(Recipient {
         client: Arc::clone(client),
         redirect_uri: redirect_uri.to_owned(),
+        mode: response_mode(parameters, redirect_uri).unwrap_or(ResponseMode::Query),
         state: parameters.bounded("state", LONGEST_STATE).ok().flatten().map(str::to_owned),
     })
+}
+
+/// A form goes to a web server only: nobody posts one to an app.
+fn response_mode(parameters: &Parameters<'_>, redirect_uri: &str) -> Option<ResponseMode> {
+    match parameters.optional("response_mode").ok()? {
+        None | Some("query") => Some(ResponseMode::Query),
+        Some("form_post") if redirect_uri.starts_with("http") => Some(ResponseMode::FormPost),
+        Some(_) => None,
+    }
 }
 
 /// Reads a request.
@@ -125,8 +145,8 @@ fn details(
         Some(_) => return Err(("unsupported_response_type", "response_type must be code")),
         None => return Err(invalid("response_type is missing")),
     }
-    if optional("response_mode", 100)?.is_some_and(|mode| mode != "query") {
-        return Err(invalid("response_mode must be query"));
+    if response_mode(&parameters, &recipient.redirect_uri).is_none() {
+        return Err(invalid("response_mode must be query, or form_post to a web address"));
     }
     let challenge =
         challenge(optional("code_challenge", usize::MAX)?, optional("code_challenge_method", usize::MAX)?)?;
@@ -241,6 +261,7 @@ mod tests {
             "&prompt=login+consent",
             "&max_age=0",
             "&response_mode=query",
+            "&response_mode=form_post",
             "&prompt=&max_age=",
         ] {
             assert_eq!(outcome(&format!("{GOOD}{more}")), "", "{more}");

@@ -1,4 +1,4 @@
-//! How a client hears of the outcome: by the browser's next address (RFC 6749 §4.1.2), with the issuer in it
+//! How a client hears of the outcome: mostly by the browser's next address (RFC 6749 §4.1.2), with the issuer in it
 //! (RFC 9207), so that no response is taken for another provider's.
 
 use axum::response::{IntoResponse, Response};
@@ -8,17 +8,21 @@ use url::form_urlencoded;
 use super::request::Recipient;
 use crate::oauth::no_store;
 
-/// Sends the browser to the client with these parameters, `state` and `iss`.
-pub(super) fn to_client(recipient: &Recipient, issuer: &str, parameters: &[(&str, &str)]) -> Response {
-    let mut query = form_urlencoded::Serializer::new(String::new());
-    query.extend_pairs(parameters);
-    if let Some(state) = &recipient.state {
-        query.append_pair("state", state);
-    }
-    query.append_pair("iss", issuer);
-    let uri = &recipient.redirect_uri;
+/// What the client is told: the outcome, its own `state`, and `iss`.
+pub(super) fn response_parameters<'a>(
+    recipient: &'a Recipient,
+    issuer: &'a str,
+    outcome: &[(&'a str, &'a str)],
+) -> Vec<(&'a str, &'a str)> {
+    let state = recipient.state.as_deref().map(|state| ("state", state));
+    outcome.iter().copied().chain(state).chain([("iss", issuer)]).collect()
+}
+
+/// Sends the browser to the client with these parameters.
+pub(super) fn to_client(uri: &str, parameters: &[(&str, &str)]) -> Response {
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
     let separator = if uri.contains('?') { '&' } else { '?' };
-    see_other(&format!("{uri}{separator}{}", query.finish()))
+    see_other(&format!("{uri}{separator}{query}"))
 }
 
 /// Sends the browser somewhere with GET: 303, never 307, which would send a form on (RFC 9700 §4.12).

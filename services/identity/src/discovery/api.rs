@@ -59,7 +59,7 @@ struct Metadata {
     /// Scopes of users; those between services are nobody else's business.
     scopes_supported: Vec<String>,
     response_types_supported: [&'static str; 1],
-    response_modes_supported: [&'static str; 1],
+    response_modes_supported: [&'static str; 2],
     grant_types_supported: Vec<&'static str>,
     subject_types_supported: [&'static str; 1],
     id_token_signing_alg_values_supported: [&'static str; 1],
@@ -101,7 +101,7 @@ impl Metadata {
             end_session_endpoint: at("/logout"),
             scopes_supported: registry.scope_names().filter(of_users).map(str::to_owned).collect(),
             response_types_supported: ["code"],
-            response_modes_supported: ["query"],
+            response_modes_supported: ["query", "form_post"],
             grant_types_supported: grants.map(|grant| grant.as_str()).collect(),
             subject_types_supported: ["public"],
             id_token_signing_alg_values_supported: ["ES256"],

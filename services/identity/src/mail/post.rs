@@ -6,8 +6,9 @@ use std::time::Duration;
 use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
 use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
+use lettre::transport::smtp::response::{Category, Severity};
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 use platform_config::SecretFileError;
 use uuid::Uuid;
@@ -27,6 +28,9 @@ pub(crate) enum PostError {
     /// The mail server refuses for good. What it said is left out: it repeats the address.
     #[error("the mail server refuses it for good")]
     Refused,
+    /// The mail server does not let us in. Mails wait until somebody puts that right.
+    #[error("the mail server refuses SMTP_USERNAME_FILE and SMTP_PASSWORD_FILE, or wants them ({0})")]
+    NotLetIn(String),
     /// The mail server is away or busy.
     #[error("the mail server does not take it now: {0}")]
     Later(&'static str),
@@ -77,8 +81,7 @@ impl Post {
     }
 
     async fn over_smtp(&self, host: &str, message: Message) -> Result<(), PostError> {
-        let parameters =
-            || TlsParameters::new(host.to_owned()).map_err(|_| PostError::Later("its name can't be checked"));
+        let parameters = || self.tls_parameters(host);
         let (tls, port) = match self.settings.smtp_tls {
             SmtpTls::Starttls => (Tls::Required(parameters()?), 587),
             SmtpTls::Tls => (Tls::Wrapper(parameters()?), 465),
@@ -98,12 +101,19 @@ impl Post {
         }
         match builder.build::<Tokio1Executor>().send(message).await {
             Ok(_) => Ok(()),
-            Err(error) if error.is_permanent() => Err(PostError::Refused),
-            Err(error) if error.is_timeout() => Err(PostError::Later("no answer in time")),
-            Err(error) if error.is_transient() => Err(PostError::Later("it is busy")),
-            Err(error) if error.is_tls() => Err(PostError::Later("its certificate is not accepted")),
-            Err(_) => Err(PostError::Later("it can't be reached or speaks another protocol")),
+            Err(error) => Err(classified(&error)),
         }
+    }
+
+    fn tls_parameters(&self, host: &str) -> Result<TlsParameters, PostError> {
+        let unusable =
+            |_| PostError::Later("SMTP_CA_FILE has no certificates, or the host's name can't be checked");
+        let mut builder = TlsParameters::builder(host.to_owned());
+        if let Some(file) = &self.settings.smtp_ca_file {
+            builder = builder
+                .add_root_certificate(Certificate::from_pem(file.read()?.as_bytes()).map_err(unusable)?);
+        }
+        builder.build().map_err(unusable)
     }
 
     /// Under another name first: whoever reads the folder sees whole mails only.
@@ -115,4 +125,37 @@ impl Post {
         tokio::fs::write(&unfinished, bytes).await?;
         Ok(tokio::fs::rename(unfinished, folder.join(format!("{name}.eml"))).await?)
     }
+}
+
+/// What a failure means for the mail. What the server said is left out, but for its code: it repeats the address.
+fn classified(error: &lettre::transport::smtp::Error) -> PostError {
+    match error.status() {
+        // 432, 530, 534, 535 and 538 (RFC 4954 §4 and §6) say something about us and nothing about the mail.
+        Some(code) if code.category == Category::Unspecified3 => PostError::NotLetIn(code.to_string()),
+        Some(code) if code.severity == Severity::PermanentNegativeCompletion => PostError::Refused,
+        Some(_) => PostError::Later("it is busy"),
+        None if error.is_timeout() => PostError::Later("no answer in time"),
+        None if is_about_tls(error) => {
+            PostError::Later("its certificate is not accepted (see SMTP_CA_FILE), or it speaks no TLS there")
+        }
+        None if error.is_client() => {
+            PostError::Later("it offers neither what SMTP_TLS nor what signing in takes")
+        }
+        None => PostError::Later("it can't be reached or speaks another protocol"),
+    }
+}
+
+/// Whether rustls broke the connection off: that comes as an error of input and output with invalid data.
+fn is_about_tls(error: &lettre::transport::smtp::Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        if error
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|it| it.kind() == std::io::ErrorKind::InvalidData)
+        {
+            return true;
+        }
+        source = error.source();
+    }
+    error.is_tls()
 }

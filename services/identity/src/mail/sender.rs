@@ -14,6 +14,7 @@ use super::post::{Post, PostError};
 use super::store::MailStore;
 use crate::accounts::StoreError;
 use crate::capability;
+use crate::language::Texts as _;
 
 /// How soon a mail of another replica's request is noticed; one's own wakes the sender.
 const POLL: StdDuration = StdDuration::from_secs(5);

@@ -43,6 +43,11 @@ pub struct MailSettings {
     #[arg(long, env, requires = "smtp_username_file")]
     pub smtp_password_file: Option<SecretFile>,
 
+    /// File with certificates, as PEM, that its own may be signed by, beside those that everybody trusts; read for
+    /// each mail. For a mail server of the house.
+    #[arg(long, env)]
+    pub smtp_ca_file: Option<SecretFile>,
+
     /// Where mails are written without SMTP_HOST, one file each.
     #[arg(long, env, default_value = "/tmp/mail")]
     pub mail_dir: PathBuf,

@@ -8,6 +8,7 @@ use http::{StatusCode, header};
 use super::layout::{Layout, message};
 use super::{Pages, Visit, csrf};
 use crate::accounts::Unacceptable;
+use crate::language::Texts as _;
 
 /// Larger than any form of ours.
 const LARGEST: usize = 64 * 1024;
@@ -198,11 +199,21 @@ pub(super) struct FormView {
     pub(super) look: Look,
     /// What is wrong with all of it.
     pub(super) error: Option<String>,
+    /// What stands above everything that is wrong; that it is to be corrected when absent.
+    pub(super) error_title: Option<String>,
 }
 
 impl FormView {
     pub(super) fn new(action: impl Into<String>, button: String, fields: Vec<Field>) -> Self {
-        Self { action: action.into(), fields, hidden: Vec::new(), button, look: Look::Primary, error: None }
+        Self {
+            action: action.into(),
+            fields,
+            hidden: Vec::new(),
+            button,
+            look: Look::Primary,
+            error: None,
+            error_title: None,
+        }
     }
 
     pub(super) fn has_errors(&self) -> bool {

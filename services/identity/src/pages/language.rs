@@ -2,9 +2,9 @@
 
 use axum::extract;
 use axum::response::Response;
+use platform_pages::is_local;
 use time::Duration;
 
-use super::visit::is_local;
 use super::{Form, State, go_to};
 use crate::cookies::Cookie;
 use crate::language::Language;

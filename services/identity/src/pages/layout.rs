@@ -4,22 +4,16 @@ use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use platform_http::Problem;
+use platform_pages::{Choice, SECURITY_HEADERS};
 
 use super::Visit;
 use super::assets::{ICON, STYLE};
 use super::form::FormView;
-use crate::language::Language;
+use crate::language::{Language, Texts as _};
 
-/// Nothing but our own style sheet, pictures and forms; nobody may frame a page.
-const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    // Not `no-referrer`: that makes browsers send `Origin: null` with forms.
-    (header::REFERRER_POLICY, "same-origin"),
-    (header::CACHE_CONTROL, "no-store"),
-    (header::VARY, "accept-language, cookie"),
-    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=(), payment=()"),
-];
+/// One address, two languages, and never kept: a page belongs to one browser.
+const PAGE_HEADERS: [(HeaderName, &str); 2] =
+    [(header::CACHE_CONTROL, "no-store"), (header::VARY, "accept-language, cookie")];
 
 /// What a template needs for head, header and footer.
 pub(super) struct Layout {
@@ -27,6 +21,8 @@ pub(super) struct Layout {
     /// Where choosing a language leads back to.
     pub(super) back: String,
     pub(super) csrf: String,
+    /// Whether the header has a button to sign out.
+    pub(super) signed_in: bool,
 }
 
 impl Layout {
@@ -35,7 +31,14 @@ impl Layout {
             language: visit.language,
             back: back_to(&visit.address).to_owned(),
             csrf: visit.csrf.token().to_owned(),
+            signed_in: false,
         }
+    }
+
+    /// On a page that only somebody who is signed in sees (ASVS 7.4.4).
+    pub(super) fn signed_in(mut self) -> Self {
+        self.signed_in = true;
+        self
     }
 
     pub(super) fn text(&self, key: &str) -> String {
@@ -44,11 +47,7 @@ impl Layout {
 
     /// The languages to choose from.
     pub(super) fn choices(&self) -> [Choice; 2] {
-        Language::ALL.map(|language| Choice {
-            code: language.code(),
-            name: language.own_name(),
-            current: language == self.language,
-        })
+        self.language.choices()
     }
 
     pub(super) fn style(&self) -> &'static str {
@@ -66,26 +65,39 @@ fn back_to(address: &str) -> &str {
         "/identity/account/password"
         | "/identity/account/email"
         | "/identity/account/verification"
-        | "/identity/account/sessions" => "/identity/account",
+        | "/identity/account/sessions"
+        | "/identity/account/applications" => "/identity/account",
         "/identity/sign-out" | "/identity/language" | "/identity/consent" => "/identity/sign-in",
         other => other,
     }
 }
 
-/// A language to choose.
-pub(super) struct Choice {
-    pub(super) code: &'static str,
-    pub(super) name: &'static str,
-    pub(super) current: bool,
+/// What a page may do beside what every page may.
+#[derive(Default)]
+pub(super) struct Allowed<'a> {
+    /// An origin to which its form may lead beside our own: Chromium applies `form-action` to every redirect that
+    /// follows.
+    pub(super) form_action: Option<&'a str>,
+    /// The SHA-256 of its one script, in base64.
+    pub(super) script: Option<&'a str>,
 }
 
-/// Answers with a page. `leads_to` is an origin to which its form may lead beside our own: Chromium applies
-/// `form-action` to every redirect that follows.
+/// Answers with a page. `leads_to` is an origin to which its form may lead beside our own.
 pub(super) fn page(
     visit: &Visit,
     status: StatusCode,
     page: &impl Template,
     leads_to: Option<&str>,
+) -> Response {
+    page_allowing(visit, status, page, &Allowed { form_action: leads_to, script: None })
+}
+
+/// Answers with a page that may do more than others.
+pub(super) fn page_allowing(
+    visit: &Visit,
+    status: StatusCode,
+    page: &impl Template,
+    allowed: &Allowed<'_>,
 ) -> Response {
     let html = match page.render() {
         Ok(html) => html,
@@ -93,18 +105,17 @@ pub(super) fn page(
     };
     let mut response = (status, Html(html)).into_response();
     let headers = response.headers_mut();
-    for (name, value) in SECURITY_HEADERS {
+    for (name, value) in SECURITY_HEADERS.into_iter().chain(PAGE_HEADERS) {
         headers.insert(name, HeaderValue::from_static(value));
     }
     headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(visit.language.code()));
     // Checked where it was registered; what could end the directive never gets here all the same.
-    let leads_to =
-        leads_to.filter(|it| it.bytes().all(|byte| byte.is_ascii_graphic() && !b";,'\"".contains(&byte)));
+    let is_one = |it: &&str| it.bytes().all(|byte| byte.is_ascii_graphic() && !b";,'\"".contains(&byte));
+    let leads_to = allowed.form_action.filter(is_one).map(|it| format!(" {it}")).unwrap_or_default();
+    let script = allowed.script.map(|hash| format!("script-src 'sha256-{hash}'; ")).unwrap_or_default();
     let policy = format!(
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'{}{}; base-uri 'none'; \
-         frame-ancestors 'none'",
-        if leads_to.is_some() { " " } else { "" },
-        leads_to.unwrap_or_default(),
+        "default-src 'none'; {script}style-src 'self'; img-src 'self'; form-action 'self'{leads_to}; \
+         base-uri 'none'; frame-ancestors 'none'"
     );
     if let Ok(policy) = HeaderValue::try_from(policy) {
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);

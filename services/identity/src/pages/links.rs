@@ -8,8 +8,9 @@ use platform_http::Path;
 
 use super::form::FormView;
 use super::layout::{FormPage, Layout, message, page};
-use super::{Form, State, Visit, failed, go_to, with_continue};
+use super::{Form, State, Visit, failed, go_to, nothing, with_continue};
 use crate::capability;
+use crate::language::Texts as _;
 use crate::mail::Purpose;
 
 pub(super) async fn show_verify(extract::State(state): extract::State<State>, visit: Visit) -> Response {
@@ -95,10 +96,7 @@ pub(super) async fn done(visit: Visit, Path(what): Path<String>) -> Response {
     let button = match what.as_str() {
         "signed-up" | "password-set" => Some(sign_in),
         "mail-sent" | "verified" | "email-changed" | "deleted" => None,
-        _ => {
-            let (title, text) = (text("not-found-title"), text("not-found-text"));
-            return message(&visit, StatusCode::NOT_FOUND, title, text, None);
-        }
+        _ => return nothing::page(&visit),
     };
     let (title, text) = (text(&format!("done-{what}-title")), text(&format!("done-{what}-text")));
     message(&visit, StatusCode::OK, title, text, button)

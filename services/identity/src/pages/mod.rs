@@ -9,6 +9,7 @@ mod form;
 mod language;
 mod layout;
 mod links;
+mod nothing;
 mod protocol;
 mod sign_in;
 mod sign_up;
@@ -19,18 +20,20 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::FromRef;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use http::{HeaderValue, StatusCode, header};
 use platform_http::problem::Chain;
 use url::Url;
 
 use crate::People;
 use crate::accounts::{AccountError, Accounts, SignIn};
+use crate::consents::Consents;
 use crate::cookies::Jar;
+use crate::language::Texts as _;
 use crate::sessions::Sessions;
 use crate::throttle::Throttle;
 pub(crate) use form::Form;
-pub(crate) use protocol::{Consent, consent, error, sign_out_confirm, signed_out};
+pub(crate) use protocol::{Consent, consent, error, hand_over, sign_out_confirm, signed_out};
 pub(crate) use visit::Visit;
 
 /// What every page is made with. Cheap to clone.
@@ -66,6 +69,7 @@ pub(crate) struct State {
     pages: Pages,
     accounts: Accounts,
     sessions: Sessions,
+    consents: Consents,
     sign_in: SignIn,
     throttle: Throttle,
     redirect_origin: RedirectOrigin,
@@ -77,6 +81,7 @@ impl State {
             pages: people.pages.clone(),
             accounts: people.accounts.clone(),
             sessions: people.sessions.clone(),
+            consents: people.consents.clone(),
             sign_in: people.sign_in.clone(),
             throttle: people.throttle.clone(),
             redirect_origin: Arc::new(|_| None),
@@ -114,9 +119,14 @@ pub(crate) fn routes(state: State) -> Router {
         .route("/identity/account/email", post(account::change_email))
         .route("/identity/account/verification", post(account::verify_again))
         .route("/identity/account/sessions", post(account::end_sessions))
+        .route("/identity/account/applications", post(account::withdraw))
         .route("/identity/account/delete", get(account::show_delete).post(account::delete))
         .route("/identity/language", post(language::choose))
         .route("/identity/assets/{file}", get(assets::serve))
+        // Everything that is nothing: what is above and what others serve below /identity comes first.
+        .route("/identity", any(nothing::answer))
+        .route("/identity/", any(nothing::answer))
+        .route("/identity/{*path}", any(nothing::answer))
         .with_state(state)
 }
 
@@ -140,8 +150,12 @@ fn failed(visit: &Visit, error: &AccountError) -> Response {
             let seconds = retry_after_seconds.to_string();
             let told = visit.language.text_with("error-blocked", &[("seconds", &seconds)]);
             let page =
-                layout::message(visit, StatusCode::TOO_MANY_REQUESTS, text("error-page-title"), told, None);
+                layout::message(visit, StatusCode::TOO_MANY_REQUESTS, text("blocked-title"), told, None);
             later(page, *retry_after_seconds)
+        }
+        AccountError::LastAdministrator => {
+            let (title, text) = (text("error-page-title"), text("error-last-administrator"));
+            layout::message(visit, StatusCode::CONFLICT, title, text, None)
         }
         AccountError::Busy => unavailable(visit),
         error => {

@@ -2,13 +2,16 @@
 
 use askama::Template;
 use axum::response::Response;
-use http::StatusCode;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderValue, StatusCode, header};
 
 use super::Visit;
 use super::form::FormView;
-use super::layout::{FormPage, Layout, message, page};
+use super::layout::{Allowed, FormPage, Layout, message, page, page_allowing};
 use crate::accounts::Account;
-use crate::language::Language;
+use crate::capability::sha256;
+use crate::language::{Language, Texts as _};
 
 /// A client that wants to be let into an account.
 pub(crate) struct Consent<'a> {
@@ -23,6 +26,8 @@ pub(crate) struct Consent<'a> {
     pub(crate) hidden: Vec<(&'static str, String)>,
     /// The origin to which the decision leads in the end.
     pub(crate) leads_to: Option<&'a str>,
+    /// For how many days at most.
+    pub(crate) days: i64,
 }
 
 #[derive(Template)]
@@ -31,6 +36,7 @@ struct ConsentPage {
     layout: Layout,
     title: String,
     signed_in_as: String,
+    lasts: String,
     leads_to: String,
     action: String,
     hidden: Vec<(&'static str, String)>,
@@ -42,7 +48,8 @@ pub(crate) fn consent(visit: &Visit, consent: Consent<'_>) -> Response {
     let with = |key: &str, name: &'static str, value: &str| visit.language.text_with(key, &[(name, value)]);
     let scopes = consent.scopes.iter().map(|scope| describe(visit.language, scope)).collect();
     let view = ConsentPage {
-        layout: Layout::new(visit),
+        layout: Layout::new(visit).signed_in(),
+        lasts: with("consent-lasts", "days", &consent.days.to_string()),
         title: with("consent-title", "client", consent.client),
         signed_in_as: with("consent-signed-in-as", "email", &consent.account.email),
         leads_to: with("consent-leads-to", "client", consent.client),
@@ -54,12 +61,43 @@ pub(crate) fn consent(visit: &Visit, consent: Consent<'_>) -> Response {
 }
 
 /// What a scope allows, in words where there are some.
-fn describe(language: Language, scope: &str) -> String {
+pub(super) fn describe(language: Language, scope: &str) -> String {
     match scope {
         "openid" | "profile" | "email" | "roles" | "offline_access" | "order.read" | "catalog.read"
         | "catalog.learn" => language.text(&format!("scope-{}", scope.replace('.', "-"))),
         other => other.to_owned(),
     }
+}
+
+/// Sends the form once the page is there (OAuth 2.0 Form Post Response Mode §2). It never changes, so the policy names
+/// it by its hash and lets no other script run.
+const SEND_ON: &str = "document.getElementById('on').submit()";
+
+#[derive(Template)]
+#[template(path = "hand_over.html")]
+struct HandOverPage<'a> {
+    layout: Layout,
+    title: String,
+    text: String,
+    button: String,
+    to: &'a str,
+    fields: &'a [(&'a str, &'a str)],
+    script: &'static str,
+}
+
+/// The page whose form goes to the client: by itself, and where scripts don't run by a button.
+pub(crate) fn hand_over(visit: &Visit, to: &str, fields: &[(&str, &str)]) -> Response {
+    let layout = Layout::new(visit);
+    let (title, text) = (layout.text("hand-over-title"), layout.text("hand-over-text"));
+    let button = layout.text("hand-over-button");
+    let view = HandOverPage { layout, title, text, button, to, fields, script: SEND_ON };
+    let origin = url::Url::parse(to).ok().map(|url| url.origin().ascii_serialization());
+    let hash = STANDARD.encode(sha256(SEND_ON.as_bytes()));
+    let allowed = Allowed { form_action: origin.as_deref(), script: Some(&hash) };
+    let mut response = page_allowing(visit, StatusCode::OK, &view, &allowed);
+    // The client may look at who sends a form, and must not see where from.
+    response.headers_mut().insert(header::REFERRER_POLICY, HeaderValue::from_static("origin"));
+    response
 }
 
 /// The page for a request that can't be sent back to the client that made it. `detail` is for its makers.

@@ -10,6 +10,7 @@ use super::{Form, State, Visit, failed, go_to, later, unavailable, with_continue
 use crate::accounts::{Account, AccountError, Attempt, Email, Password, SignInError, Unacceptable};
 use crate::capability;
 use crate::cookies::Cookie;
+use crate::language::Texts as _;
 use crate::throttle::client_address;
 
 const NO_PASSWORD: Unacceptable = Unacceptable { detail: "must not be empty", key: "error-password-missing" };
@@ -57,10 +58,12 @@ pub(super) async fn submit(
         SignInError::Blocked { retry_after_seconds } => {
             let seconds = retry_after_seconds.to_string();
             view.error = Some(visit.language.text_with("error-blocked", &[("seconds", &seconds)]));
+            view.error_title = Some(layout.text("blocked-title"));
             later(answer(&state, &visit, StatusCode::TOO_MANY_REQUESTS, view), retry_after_seconds)
         }
         SignInError::Busy => {
             view.error = Some(layout.text("error-busy"));
+            view.error_title = Some(layout.text("unavailable-title"));
             later(answer(&state, &visit, StatusCode::SERVICE_UNAVAILABLE, view), 2)
         }
         SignInError::Store(error) => failed(&visit, &AccountError::from(error)),

@@ -7,7 +7,8 @@ use http::StatusCode;
 use super::form::{Field, FormView};
 use super::layout::{FormPage, Layout, message, page};
 use super::{Form, State, Visit, failed, go_to, sign_in, with_continue};
-use crate::accounts::{self, AccountError, Email, NewAccount, Password, SignedUp, Unacceptable};
+use crate::accounts::{self, AccountError, Email, NewAccount, SignedUp, Unacceptable};
+use crate::language::Texts as _;
 use crate::throttle::client_address;
 
 const TAKEN: Unacceptable = Unacceptable { detail: "is taken", key: "error-email-taken" };
@@ -29,7 +30,7 @@ pub(super) async fn submit(
     let email = Email::parse(form.text("email"));
     let name = accounts::name(form.text("name"));
     let city = accounts::city(form.text("city"));
-    let password = Password::chosen(form.text("new_password"), email.as_ref().ok());
+    let password = state.accounts.chosen(form.text("new_password"), form.text("name"), email.as_ref().ok());
     let fields = fields(&visit, &form);
     let wrong = |taken: bool| {
         let email = if taken { Err(TAKEN) } else { email.as_ref().map(drop).map_err(|error| *error) };
@@ -71,7 +72,6 @@ fn fields(visit: &Visit, form: &Form) -> [Field; 4] {
         Field::new(&layout, "email", "email", "username").with(form.text("email")),
         Field::new(&layout, "city", "text", "address-level2").with(form.text("city")).optional(),
         Field::new(&layout, "new_password", "password", "new-password")
-            .labelled(&layout, "field-password")
             .labelled(&layout, "field-password")
             .hint(&layout, "hint-new-password"),
     ]

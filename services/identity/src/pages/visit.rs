@@ -3,8 +3,9 @@
 use std::convert::Infallible;
 
 use axum::extract::{FromRef, FromRequestParts};
+use http::HeaderMap;
 use http::request::Parts;
-use http::{HeaderMap, header};
+use platform_pages::is_local;
 
 use super::Pages;
 use super::csrf::Csrf;
@@ -29,12 +30,8 @@ impl Visit {
         let query: Vec<_> = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
             .map(|(name, value)| (name.into_owned(), value.into_owned()))
             .collect();
-        let asked = query.iter().find(|(name, _)| name == "lang").and_then(|(_, code)| Language::parse(code));
-        let accepted = || Language::accepted(headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok()?);
-        let language = asked
-            .or_else(|| Language::parse(pages.jar().read(headers, Cookie::Language)?))
-            .or_else(accepted)
-            .unwrap_or(Language::Turkish);
+        let asked = query.iter().find(|(name, _)| name == "lang").map(|(_, code)| code.as_str());
+        let language = Language::shown(asked, pages.jar().read(headers, Cookie::Language), headers);
         let address = uri.path_and_query().map_or("/", |it| it.as_str()).to_owned();
         Self { language, address, headers: headers.clone(), csrf: Csrf::of(pages.jar(), headers), query }
     }
@@ -61,28 +58,5 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
         Ok(Self::new(&Pages::from_ref(state), &parts.uri, &parts.headers))
-    }
-}
-
-/// Whether a path leads back into the platform. Browsers read `//host` and `/\host` as other hosts.
-pub(super) fn is_local(path: &str) -> bool {
-    path.starts_with('/')
-        && !path.starts_with("//")
-        && path.len() <= 4096
-        && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn return_paths_stay_here() {
-        assert!(is_local("/") && is_local("/identity/authorize?client_id=web&state=%2F"));
-        for wrong in
-            ["", "//evil.example", "/\\evil.example", "https://evil.example", "/a\r\nb", "x", "/ğ", "/a b"]
-        {
-            assert!(!is_local(wrong), "{wrong}");
-        }
     }
 }

@@ -35,6 +35,11 @@ impl Sessions {
         Self { store, accounts, jar, lifetime }
     }
 
+    /// How long a session lasts at most.
+    pub(crate) fn lifetime(&self) -> Duration {
+        self.lifetime
+    }
+
     /// Whose browser sent this: a session that has neither ended nor expired, of an account that is neither
     /// locked nor deleted.
     pub(crate) async fn current(

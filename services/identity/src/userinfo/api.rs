@@ -20,7 +20,7 @@ use crate::tokens::Tokens;
 const AUDIENCE: &str = "gateway";
 
 /// Every claim that is answered here or stands in an ID token, for discovery.
-pub(crate) const CLAIMS: [&str; 14] = [
+pub(crate) const CLAIMS: [&str; 15] = [
     "iss",
     "sub",
     "aud",
@@ -32,6 +32,7 @@ pub(crate) const CLAIMS: [&str; 14] = [
     "sid",
     "name",
     "locale",
+    "updated_at",
     "email",
     "email_verified",
     "roles",
@@ -61,6 +62,9 @@ struct Claims {
     /// With `profile`: the language of mails.
     #[serde(skip_serializing_if = "Option::is_none")]
     locale: Option<String>,
+    /// With `profile`: when what is said here was changed last, in seconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    updated_at: Option<i64>,
     /// With `email`.
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<String>,
@@ -176,6 +180,7 @@ impl Userinfo {
         Ok(Claims {
             sub: id.hyphenated().to_string(),
             name: with("profile").then_some(account.name),
+            updated_at: with("profile").then_some(account.updated_at.unix_timestamp()),
             locale: with("profile").then_some(account.language),
             email: with("email").then_some(account.email),
             email_verified: with("email").then_some(holder.email_verified),

@@ -2,8 +2,14 @@
 //! where SQLSERVER_URL names one.
 #![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
+mod administrators;
+mod consents;
+mod endpoints;
 mod flows;
+mod interaction;
+mod narrow;
 mod refusals;
+mod responses;
 mod revoked;
 mod support;
 
@@ -15,20 +21,39 @@ use platform_testkit::{Api, Binary, Engine, EngineDatabase, engine_tests, eventu
 use serde_json::Value;
 use tempfile::NamedTempFile;
 
+use administrators::{
+    the_last_administrator_stays_one, two_administrators_who_take_the_role_from_each_other_leave_one,
+};
+use consents::{
+    a_client_of_others_is_agreed_to_once,
+    a_code_that_is_exchanged_while_its_consent_is_taken_back_gives_nothing,
+    an_app_that_anybody_could_be_is_agreed_to_each_time, the_page_says_for_how_long,
+    what_was_agreed_to_is_seen_and_taken_back_and_ends_at_once,
+};
+use endpoints::{
+    hints_are_followed_and_what_is_not_supported_is_ignored, no_fault_in_a_decision_agrees_to_anything,
+    no_fault_in_a_request_to_sign_out_ends_a_session, no_fault_in_what_a_client_shows_lets_it_in,
+    userinfo_refuses_a_form_that_is_wrong, userinfo_says_when_it_changed_last,
+};
 use flows::{
-    a_client_authenticates_in_each_of_its_ways, a_client_of_others_is_agreed_to_once,
-    a_code_becomes_tokens_that_say_who_signed_in, a_native_app_may_listen_on_any_port,
-    a_password_gives_tokens_where_it_may, a_refresh_token_gives_the_next_one_and_the_lost_answer_again,
-    a_service_gets_tokens_for_one_audience, a_token_is_exchanged_for_less_and_never_for_more,
-    an_app_that_anybody_could_be_is_agreed_to_each_time,
-    prompt_max_age_and_hint_decide_whether_somebody_signs_in_again, signing_out_ends_what_the_session_gave,
+    a_client_authenticates_in_each_of_its_ways, a_code_becomes_tokens_that_say_who_signed_in,
+    a_refresh_token_gives_the_next_one_and_the_lost_answer_again,
     two_refreshes_at_the_same_moment_get_the_same_successor,
+};
+use interaction::{
+    a_native_app_may_listen_on_any_port, prompt_max_age_and_hint_decide_whether_somebody_signs_in_again,
+    signing_out_ends_what_the_session_gave,
+};
+use narrow::{
+    a_password_gives_tokens_where_it_may, a_service_gets_tokens_for_one_audience,
+    a_token_is_exchanged_for_less_and_never_for_more,
 };
 use refusals::{
     every_parameter_of_authorize_is_refused_in_the_right_place,
     every_parameter_of_token_is_refused_with_an_oauth_error, userinfo_refuses_as_rfc_6750_says,
     wrong_verbs_and_types_are_refused,
 };
+use responses::{a_response_goes_in_a_form_where_that_is_asked_for, consent_leads_to_a_form_too};
 use revoked::{
     a_code_that_is_exchanged_during_a_sign_out_gives_nothing,
     a_code_works_once_and_its_replay_ends_what_it_gave, a_locked_account_loses_everything,
@@ -79,10 +104,23 @@ engine_tests! {
     a_code_that_is_exchanged_during_a_sign_out_gives_nothing,
     a_password_that_is_changed_while_it_is_checked_gives_nothing,
     what_is_over_is_swept,
+    a_code_that_is_exchanged_while_its_consent_is_taken_back_gives_nothing,
+    no_fault_in_what_a_client_shows_lets_it_in,
+    the_page_says_for_how_long,
+    what_was_agreed_to_is_seen_and_taken_back_and_ends_at_once,
+    the_last_administrator_stays_one,
+    two_administrators_who_take_the_role_from_each_other_leave_one,
+    hints_are_followed_and_what_is_not_supported_is_ignored,
+    no_fault_in_a_decision_agrees_to_anything,
+    no_fault_in_a_request_to_sign_out_ends_a_session,
+    userinfo_refuses_a_form_that_is_wrong,
+    userinfo_says_when_it_changed_last,
+    a_response_goes_in_a_form_where_that_is_asked_for,
+    consent_leads_to_a_form_too,
 }
 
 struct Store {
-    _database: EngineDatabase,
+    database: EngineDatabase,
     engine: Engine,
     url: NamedTempFile,
     keyring: NamedTempFile,
@@ -93,7 +131,7 @@ impl Store {
     async fn empty(engine: Engine) -> Self {
         let database = engine.database().await;
         let [url, keyring, broker] = [database.url().as_str(), KEYRING, NO_BROKER].map(secret_file);
-        Self { engine, url, keyring, broker, _database: database }
+        Self { engine, url, keyring, broker, database }
     }
 
     async fn migrated(engine: Engine) -> Self {

@@ -8,10 +8,10 @@ use crate::support::{
     CHALLENGE, Provider, VERIFIER, WEB, address, basic, encode, location, parameter, refused,
 };
 
-const FORM: Option<&str> = Some("application/x-www-form-urlencoded");
+pub(crate) const FORM: Option<&str> = Some("application/x-www-form-urlencoded");
 
 /// Everything that may be wrong with one parameter of a good request: the name of the fault, and the form.
-fn spoiled(good: &[(&str, &str)], at: usize) -> Vec<(&'static str, Vec<u8>)> {
+pub(crate) fn spoiled(good: &[(&str, &str)], at: usize) -> Vec<(&'static str, Vec<u8>)> {
     let (name, value) = good[at];
     let rest: Vec<_> =
         good.iter().enumerate().filter(|(index, _)| *index != at).map(|(_, pair)| *pair).collect();
@@ -31,12 +31,12 @@ fn spoiled(good: &[(&str, &str)], at: usize) -> Vec<(&'static str, Vec<u8>)> {
 }
 
 /// After a body that is too long the server closes the connection: nothing else should wait for it.
-fn apart(api: &Api, fault: &str, value: &str, header: &str) -> Api {
+pub(crate) fn apart(api: &Api, fault: &str, value: &str, header: &str) -> Api {
     if fault == "long" { Api::new(api.base()).with(header, value) } else { api.clone() }
 }
 
 #[track_caller]
-fn no_server_error(answer: &Answer, what: &str) {
+pub(crate) fn no_server_error(answer: &Answer, what: &str) {
     assert!(!answer.status.is_server_error(), "{what}: {} {}", answer.status, answer.text());
 }
 

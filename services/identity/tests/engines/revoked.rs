@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use platform_components::Client;
-use platform_testkit::{Api, Engine, eventually};
+use platform_testkit::{Api, Engine, SqlValue, eventually};
 use serde_json::Value;
 
 use crate::support::{PASSWORD, Provider, VERIFIER, WEB, claims, file, refused};
@@ -195,12 +195,7 @@ pub(crate) async fn a_locked_account_loses_everything(engine: Engine) {
     let tokens = provider.tokens(&person, "openid order.read").await;
     let code = person.code(&[]).await;
     let access = tokens["access_token"].as_str().unwrap();
-    let pool = provider.pool().await;
-    sqlx::query("UPDATE accounts SET locked_at = now() WHERE id = $1")
-        .bind(person.account)
-        .execute(&pool)
-        .await
-        .unwrap();
+    provider.change("UPDATE accounts SET locked_at = {now} WHERE id = {1}", person.account).await;
     refused(&provider.exchange(access, "order", "").await, 400, "invalid_request");
     refused(&provider.refresh("web", tokens["refresh_token"].as_str().unwrap()).await, 400, "invalid_grant");
     refused(&provider.redeem("web", &code, WEB).await, 400, "invalid_grant");
@@ -213,11 +208,14 @@ pub(crate) async fn a_locked_account_loses_everything(engine: Engine) {
     assert!(person.authorize(&[]).await.header("location").unwrap().starts_with("/identity/sign-in"));
 }
 
-/// Whether somebody waits for a lock in this database.
-async fn somebody_waits(pool: &sqlx::PgPool) -> bool {
-    let sql = "SELECT count(*) > 0 FROM pg_stat_activity
-               WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    sqlx::query_scalar(sql).fetch_one(pool).await.unwrap()
+/// Once somebody waits for a lock in this database.
+async fn somebody_waits(provider: &Provider) {
+    let sql = &tokio::sync::Mutex::new(provider.sql().await);
+    eventually(Duration::from_secs(10), || async { sql.lock().await.somebody_waits().await }).await;
+}
+
+async fn families(provider: &Provider) -> i64 {
+    provider.sql().await.number("SELECT {count} FROM refresh_families", &[]).await
 }
 
 pub(crate) async fn a_session_that_has_expired_ends_what_may_not_outlive_it(engine: Engine) {
@@ -226,8 +224,7 @@ pub(crate) async fn a_session_that_has_expired_ends_what_may_not_outlive_it(engi
     let tokens = provider.tokens(&person, "openid").await;
     let refresh = tokens["refresh_token"].as_str().unwrap();
     assert!(provider.is_active(refresh).await);
-    let over = "UPDATE sessions SET expires_at = now() WHERE id = $1";
-    sqlx::query(over).bind(person.session).execute(&provider.pool().await).await.unwrap();
+    provider.change("UPDATE sessions SET expires_at = {now} WHERE id = {1}", person.session).await;
     assert!(!provider.is_active(refresh).await, "the refresh token is told to be active");
     refused(&provider.refresh("web", refresh).await, 400, "invalid_grant");
 }
@@ -236,29 +233,27 @@ pub(crate) async fn a_code_that_is_exchanged_during_a_sign_out_gives_nothing(eng
     let provider = Provider::start(engine).await;
     let person = provider.person().await;
     let code = person.code(&[]).await;
-    let pool = provider.pool().await;
     // As signing out does it: the session first, then the families that are there.
-    let mut tx = pool.begin().await.unwrap();
-    for sql in [
-        "UPDATE sessions SET ended_at = now() WHERE id = $1",
-        "UPDATE refresh_families SET revoked_at = now() WHERE session_id = $1",
+    let mut tx = provider.sql().await;
+    tx.begin().await;
+    for statement in [
+        "UPDATE sessions SET ended_at = {now} WHERE id = {1}",
+        "UPDATE refresh_families SET revoked_at = {now} WHERE session_id = {1}",
     ] {
-        sqlx::query(sql).bind(person.session).execute(&mut *tx).await.unwrap();
+        tx.execute(statement, &[SqlValue::Id(person.session)]).await;
     }
     let sign_out = async {
-        eventually(Duration::from_secs(10), || somebody_waits(&pool)).await;
-        tx.commit().await.unwrap();
+        somebody_waits(&provider).await;
+        tx.commit().await;
     };
     let (answer, ()) = tokio::join!(provider.redeem("web", &code, WEB), sign_out);
     refused(&answer, 400, "invalid_grant");
-    let families = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM refresh_families");
-    assert_eq!(families.fetch_one(&pool).await.unwrap(), 0);
+    assert_eq!(families(&provider).await, 0);
 }
 
 pub(crate) async fn a_password_that_is_changed_while_it_is_checked_gives_nothing(engine: Engine) {
     let provider = Provider::with(engine, &[("PASSWORD_GRANT", "true")], Vec::new()).await;
     let person = provider.person().await;
-    let pool = provider.pool().await;
     let pairs = [
         ("grant_type", "password"),
         ("client_id", "script"),
@@ -267,24 +262,18 @@ pub(crate) async fn a_password_that_is_changed_while_it_is_checked_gives_nothing
         ("scope", "openid"),
     ];
     provider.form("/identity/token", &pairs).await.assert_status(200);
-    let families = || async {
-        let count = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM refresh_families");
-        count.fetch_one(&pool).await.unwrap()
-    };
-    assert_eq!(families().await, 1);
-    let mut tx = pool.begin().await.unwrap();
-    sqlx::query("UPDATE accounts SET password_hash = 'another', version = version + 1 WHERE id = $1")
-        .bind(person.account)
-        .execute(&mut *tx)
-        .await
-        .unwrap();
+    assert_eq!(families(&provider).await, 1);
+    let mut tx = provider.sql().await;
+    tx.begin().await;
+    let change = "UPDATE accounts SET password_hash = 'another', version = version + 1 WHERE id = {1}";
+    tx.execute(change, &[SqlValue::Id(person.account)]).await;
     let change = async {
-        eventually(Duration::from_secs(10), || somebody_waits(&pool)).await;
-        tx.commit().await.unwrap();
+        somebody_waits(&provider).await;
+        tx.commit().await;
     };
     let (answer, ()) = tokio::join!(provider.form("/identity/token", &pairs), change);
     refused(&answer, 400, "invalid_grant");
-    assert_eq!(families().await, 1);
+    assert_eq!(families(&provider).await, 1);
 }
 
 pub(crate) async fn what_is_over_is_swept(engine: Engine) {
@@ -295,23 +284,21 @@ pub(crate) async fn what_is_over_is_swept(engine: Engine) {
         .form_as("web", "/identity/revoke", &[("token", old["access_token"].as_str().unwrap())])
         .await
         .assert_status(200);
-    let pool = provider.pool().await;
-    for table in ["authorization_codes", "refresh_families", "revoked_tokens"] {
-        let sql = format!("UPDATE {table} SET expires_at = now() - interval '2 hours'");
-        let aged = sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&pool).await.unwrap();
-        assert_eq!(aged.rows_affected(), 1, "{table}");
+    let tables = ["authorization_codes", "refresh_families", "revoked_tokens"];
+    let mut sql = provider.sql().await;
+    for table in tables {
+        let aged = sql.execute(&format!("UPDATE {table} SET expires_at = {{now-7200}}"), &[]).await;
+        assert_eq!(aged, 1, "{table}");
     }
     let fresh = provider.tokens(&person, "openid").await;
+    let sql = &tokio::sync::Mutex::new(sql);
     eventually(Duration::from_secs(60), || async {
-        let counts = ["authorization_codes", "refresh_families", "revoked_tokens"].map(|table| {
-            let pool = pool.clone();
-            async move {
-                let sql = format!("SELECT count(*) FROM {table}");
-                sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(sql)).fetch_one(&pool).await.unwrap()
-            }
-        });
-        let [codes, families, revoked] = counts;
-        codes.await == 1 && families.await == 1 && revoked.await == 0
+        let mut counts = Vec::new();
+        for table in tables {
+            let statement = format!("SELECT {{count}} FROM {table}");
+            counts.push(sql.lock().await.number(&statement, &[]).await);
+        }
+        counts == [1, 1, 0]
     })
     .await;
     provider.refresh("web", fresh["refresh_token"].as_str().unwrap()).await.assert_status(200);

@@ -6,9 +6,8 @@ use http::Method;
 use identity::Identity;
 use platform_components::{Client, clients_file, secret_sha256};
 use platform_service::{TestComponent, spawn_for_test};
-use platform_testkit::{Answer, Api, Engine, secret_file};
+use platform_testkit::{Answer, Api, Engine, EngineSql, SqlValue, secret_file};
 use serde_json::{Value, json};
-use sqlx::postgres::PgPool;
 use tempfile::NamedTempFile;
 use url::form_urlencoded;
 use uuid::Uuid;
@@ -91,14 +90,18 @@ impl Provider {
         let body = json!({"email": email, "password": PASSWORD, "name": "Ada", "city": "İzmir"});
         self.api.post("/identity/v1/accounts", body).await.assert_status(201);
         let cookie = self.sign_in(&email).await;
-        let pool = self.pool().await;
-        let roles = "UPDATE accounts SET instructor = $2, admin = $3 WHERE email_key = $1 RETURNING id";
-        let roles = sqlx::query_scalar(roles).bind(&email).bind(instructor).bind(admin);
-        let account: Uuid = roles.fetch_one(&pool).await.unwrap();
+        let mut sql = self.sql().await;
+        let key = [SqlValue::Text(&email)];
+        let account = sql.id("SELECT id FROM accounts WHERE email_key = {1}", &key).await;
+        let flag = |yes| if yes { "{yes}" } else { "{no}" };
+        let (instructor, admin) = (flag(instructor), flag(admin));
+        let roles =
+            format!("UPDATE accounts SET instructor = {instructor}, admin = {admin} WHERE id = {{1}}");
+        let id = [SqlValue::Id(account)];
+        sql.execute(&roles, &id).await;
         // They signed in a minute ago.
-        let age =
-            "UPDATE sessions SET auth_time = now() - interval '1 minute' WHERE account_id = $1 RETURNING id";
-        let session: Uuid = sqlx::query_scalar(age).bind(account).fetch_one(&pool).await.unwrap();
+        sql.execute("UPDATE sessions SET auth_time = {now-60} WHERE account_id = {1}", &id).await;
+        let session = sql.id("SELECT id FROM sessions WHERE account_id = {1}", &id).await;
         Person { api: self.api.with("cookie", &format!("id={cookie}")), account, session, email, cookie }
     }
 
@@ -115,14 +118,14 @@ impl Provider {
         session.split(';').next().unwrap().to_owned()
     }
 
-    /// The database itself.
-    pub(crate) async fn pool(&self) -> PgPool {
-        assert_eq!(
-            self.store.engine,
-            Engine::Postgres,
-            "what time and administrators do is done by SQL here"
-        );
-        PgPool::connect(&std::fs::read_to_string(self.store.url.path()).unwrap()).await.unwrap()
+    /// The database itself, for what time and administrators do.
+    pub(crate) async fn sql(&self) -> EngineSql {
+        self.store.database.sql().await
+    }
+
+    /// Does something to the rows of one id.
+    pub(crate) async fn change(&self, statement: &str, id: Uuid) {
+        assert_eq!(self.sql().await.execute(statement, &[SqlValue::Id(id)]).await, 1, "{statement}");
     }
 
     /// Posts a form as nobody.

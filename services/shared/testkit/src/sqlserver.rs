@@ -76,7 +76,10 @@ impl Drop for SqlServer {
     }
 }
 
-async fn connect(url: &Url) -> tiberius::Result<Client<Compat<TcpStream>>> {
+/// A connection to such a server.
+pub(crate) type TestClient = Client<Compat<TcpStream>>;
+
+pub(crate) async fn connect(url: &Url) -> tiberius::Result<TestClient> {
     let config = config(url);
     let tcp = TcpStream::connect(config.get_addr()).await?;
     tcp.set_nodelay(true)?;

@@ -3,6 +3,7 @@
 use axum::extract;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use platform_pages::is_local;
 
 use super::{State, message};
 use crate::language::Language;
@@ -42,25 +43,5 @@ pub(super) async fn choose(
             (StatusCode::SEE_OTHER, [(header::LOCATION, back), (header::SET_COOKIE, cookie)]).into_response()
         }
         _ => message::nothing_here(&state, visit),
-    }
-}
-
-/// Whether a path leads back into the shop. Browsers read `//host` and `/\host` as other hosts.
-fn is_local(path: &str) -> bool {
-    path.starts_with('/')
-        && !path.starts_with("//")
-        && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn return_paths_stay_in_the_shop() {
-        assert!(is_local("/") && is_local("/courses/rust-1?lang=tr"));
-        for wrong in ["", "//evil.example", "/\\evil.example", "https://evil.example", "/a\r\nb", "courses"] {
-            assert!(!is_local(wrong), "{wrong}");
-        }
     }
 }

@@ -4,14 +4,15 @@ use askama::Template;
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use platform_http::Problem;
+use platform_pages::{Choice, SECURITY_HEADERS};
 
 use super::State;
 use crate::assets::{ICON, STYLE};
 use crate::catalog::Card;
 use crate::format;
-use crate::language::Language;
+use crate::language::{Language, Texts as _};
 use crate::visit::Visit;
 
 /// Nothing but our own style sheet, pictures and forms; nobody may frame a page. `script-src` is for the module
@@ -20,19 +21,11 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
     img-src 'self'; font-src 'self'; connect-src 'self'; manifest-src 'self'; media-src 'self' https:; \
     form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
-    (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    // Not `no-referrer`: that makes browsers send `Origin: null` with forms.
-    (header::REFERRER_POLICY, "same-origin"),
-    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=(), payment=()"),
-];
-
 /// Adds what keeps browsers from being used against whoever looks at a page.
 pub(super) async fn security_headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    for (name, value) in SECURITY_HEADERS {
+    let policy = (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY);
+    for (name, value) in SECURITY_HEADERS.into_iter().chain([policy]) {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     response
@@ -56,11 +49,7 @@ impl Layout {
 
     /// The languages to choose from.
     pub(super) fn choices(&self) -> [Choice; 2] {
-        Language::ALL.map(|language| Choice {
-            code: language.code(),
-            name: language.own_name(),
-            current: language == self.language,
-        })
+        self.language.choices()
     }
 
     pub(super) fn style(&self) -> &'static str {
@@ -90,13 +79,6 @@ impl Layout {
         ];
         (status, headers, Html(html)).into_response()
     }
-}
-
-/// A language to choose.
-pub(super) struct Choice {
-    pub(super) code: &'static str,
-    pub(super) name: &'static str,
-    pub(super) current: bool,
 }
 
 /// A course as a card shows it.

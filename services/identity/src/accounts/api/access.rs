@@ -14,6 +14,7 @@ use platform_auth::{Caller, Rejection, Scope as _, Verified};
 use platform_http::{Problem, problem};
 use uuid::Uuid;
 
+use super::problems::OWN_ACCOUNT;
 use crate::grants::{TokenState, TokenStates};
 
 /// Somebody who manages their own account.
@@ -21,7 +22,17 @@ pub(super) type Own = Caller<AccountManage>;
 /// An administrator: by the token's scope, and by the account as it is now. A role that was taken away counts at
 /// once, or its holder could give it back.
 pub(super) struct Admin {
-    pub(super) subject: Uuid,
+    subject: Uuid,
+}
+
+impl Admin {
+    /// Passes when the account is somebody else's: nobody locks themselves out.
+    pub(super) fn is_not(&self, account: Uuid) -> Result<(), Problem> {
+        if self.subject == account {
+            return Err(OWN_ACCOUNT.detail("ask another administrator"));
+        }
+        Ok(())
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Admin {

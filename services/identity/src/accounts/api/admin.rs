@@ -11,7 +11,6 @@ use uuid::Uuid;
 use super::State;
 use super::access::Admin;
 use super::documents::{RolesDocument, UserDocument};
-use super::problems::OWN_ACCOUNT;
 use crate::accounts::domain::{Account, Roles};
 use crate::accounts::store::Position;
 
@@ -108,7 +107,7 @@ pub(super) async fn show(
         (status = 401, description = "No valid token"),
         (status = 403, description = "No administrator"),
         (status = 404, description = "No such user"),
-        (status = 409, description = "It is the caller's own account"),
+        (status = 409, description = "It is the caller's own account, or the last administrator's"),
     ),
 )]
 pub(super) async fn lock(
@@ -116,9 +115,7 @@ pub(super) async fn lock(
     caller: Admin,
     Path(id): Path<Uuid>,
 ) -> Result<Response, Problem> {
-    if caller.subject == id {
-        return Err(OWN_ACCOUNT.detail("ask another administrator"));
-    }
+    caller.is_not(id)?;
     Ok(answer(&state.accounts.set_locked(id, true).await?))
 }
 
@@ -140,9 +137,7 @@ pub(super) async fn unlock(
     caller: Admin,
     Path(id): Path<Uuid>,
 ) -> Result<Response, Problem> {
-    if caller.subject == id {
-        return Err(OWN_ACCOUNT.detail("ask another administrator"));
-    }
+    caller.is_not(id)?;
     Ok(answer(&state.accounts.set_locked(id, false).await?))
 }
 
@@ -156,7 +151,7 @@ pub(super) async fn unlock(
         (status = 401, description = "No valid token"),
         (status = 403, description = "No administrator"),
         (status = 404, description = "No such user"),
-        (status = 409, description = "Administrators can't take the role from themselves"),
+        (status = 409, description = "Administrators can't take the role from themselves, nor from the last one"),
         (status = 422, description = "Some values are not acceptable"),
     ),
 )]
@@ -166,8 +161,8 @@ pub(super) async fn set_roles(
     Path(id): Path<Uuid>,
     Json(roles): Json<RolesDocument>,
 ) -> Result<Response, Problem> {
-    if caller.subject == id && !roles.admin {
-        return Err(OWN_ACCOUNT.detail("ask another administrator"));
+    if !roles.admin {
+        caller.is_not(id)?;
     }
     let roles = Roles { instructor: roles.instructor, admin: roles.admin };
     Ok(answer(&state.accounts.set_roles(id, roles).await?))

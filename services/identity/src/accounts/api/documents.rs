@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::accounts::domain::{self, Account, Email, Unacceptable};
-use crate::accounts::password::Password;
+use crate::accounts::password::{Password, Words};
 use crate::language::Language;
 use crate::sessions::Session;
 
@@ -184,7 +184,8 @@ fn is_email(text: &str, (): &()) -> garde::Result {
 }
 
 fn is_password(text: &str, (): &()) -> garde::Result {
-    told(Password::chosen(text, None))
+    // Whom it belongs to is looked at later, when the rest of the body is known to be right.
+    told(Password::chosen(text, None, &Words::default()))
 }
 
 fn is_name(text: &str, (): &()) -> garde::Result {

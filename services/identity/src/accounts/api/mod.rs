@@ -2,6 +2,7 @@
 
 mod access;
 mod admin;
+mod applications;
 mod documents;
 mod own;
 mod problems;
@@ -15,6 +16,7 @@ use utoipa_axum::routes;
 pub(crate) use access::refuse_ended;
 
 use super::service::Accounts;
+use crate::consents::Consents;
 use crate::sessions::Sessions;
 
 /// What the handlers share.
@@ -22,6 +24,7 @@ use crate::sessions::Sessions;
 pub(crate) struct State {
     accounts: Accounts,
     sessions: Sessions,
+    consents: Consents,
     /// The public address of one's own account.
     own: Url,
     /// The public address of the list of users.
@@ -30,8 +33,13 @@ pub(crate) struct State {
 
 impl State {
     /// `public` gives the public address of a path below `/identity`.
-    pub(crate) fn new(accounts: Accounts, sessions: Sessions, public: impl Fn(&str) -> Url) -> Self {
-        Self { accounts, sessions, own: public("/v1/account"), users: public("/v1/users") }
+    pub(crate) fn new(
+        accounts: Accounts,
+        sessions: Sessions,
+        consents: Consents,
+        public: impl Fn(&str) -> Url,
+    ) -> Self {
+        Self { accounts, sessions, consents, own: public("/v1/account"), users: public("/v1/users") }
     }
 }
 
@@ -45,6 +53,8 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
         .routes(routes!(own::start_teaching))
         .routes(routes!(own::sessions, own::end_sessions))
         .routes(routes!(own::end_session))
+        .routes(routes!(applications::list))
+        .routes(routes!(applications::withdraw))
         .routes(routes!(admin::list))
         .routes(routes!(admin::show))
         .routes(routes!(admin::lock, admin::unlock))

@@ -38,16 +38,16 @@ pub(super) async fn sign_up(
     Json(new): Json<NewAccountDocument>,
 ) -> Result<Response, Problem> {
     let email = Email::parse(&new.email).map_err(field("/email"))?;
-    let accepted = || Language::accepted(headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok()?);
+    let name = domain::name(&new.name).map_err(field("/name"))?;
     let account = NewAccount {
-        password: Password::chosen(&new.password, Some(&email)).map_err(field("/password"))?,
-        name: domain::name(&new.name).map_err(field("/name"))?,
+        password: state.accounts.chosen(&new.password, &name, Some(&email)).map_err(field("/password"))?,
+        name,
         city: domain::city(&new.city).map_err(field("/city"))?,
         language: new
             .language
             .as_deref()
             .and_then(Language::parse)
-            .or_else(accepted)
+            .or_else(|| Language::accepted(&headers))
             .unwrap_or(Language::Turkish),
         address: client_address(&headers),
         email: email.clone(),
@@ -111,6 +111,7 @@ pub(super) async fn change(
     responses(
         (status = 204, description = "Deleted"),
         (status = 401, description = "No valid token, or the password was given more than 5 minutes ago"),
+        (status = 409, description = "It is the last administrator's"),
     ),
 )]
 pub(super) async fn delete(
@@ -143,7 +144,8 @@ pub(super) async fn change_password(
     signed_in_recently(&caller)?;
     let account = account(&state, caller.subject).await?;
     let email = Email::parse(&account.email).ok();
-    let new = Password::chosen(&change.new_password, email.as_ref()).map_err(field("/new_password"))?;
+    let new = state.accounts.chosen(&change.new_password, &account.name, email.as_ref());
+    let new = new.map_err(field("/new_password"))?;
     let old = Password::typed(&change.current_password);
     state.accounts.change_password(&account, old, new, session(&caller)).await?;
     Ok(StatusCode::NO_CONTENT)

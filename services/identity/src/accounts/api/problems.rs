@@ -17,6 +17,9 @@ pub(super) const EMAIL_NOT_VERIFIED: ProblemType =
 pub(super) const OWN_ACCOUNT: ProblemType =
     ProblemType::new("own-account", StatusCode::CONFLICT, "Administrators can't lock themselves out");
 
+pub(super) const LAST_ADMINISTRATOR: ProblemType =
+    ProblemType::new("last-administrator", StatusCode::CONFLICT, "There must be an administrator");
+
 /// A value that a validated body turns out to have after all.
 pub(super) fn field(pointer: &'static str) -> impl Fn(Unacceptable) -> Problem {
     move |error| Problem::invalid_field(pointer, error.detail)
@@ -27,6 +30,7 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::EmailTaken => EMAIL_TAKEN.detail("use another address"),
             StoreError::LinkSpent => problem::NOT_FOUND.detail("the link is spent"),
+            StoreError::LastAdministrator => LAST_ADMINISTRATOR.detail("make another one first"),
             StoreError::Corrupt(_) => Self::internal(&error),
             StoreError::Database(_) => {
                 tracing::warn!(error = %Chain(&error), "the accounts' store gives no answer");
@@ -47,6 +51,7 @@ impl From<AccountError> for Problem {
             }
             AccountError::WrongPassword => Self::invalid_field("/current_password", "is not the password"),
             AccountError::LinkSpent => StoreError::LinkSpent.into(),
+            AccountError::LastAdministrator => StoreError::LastAdministrator.into(),
             AccountError::Password(error) => field("/new_password")(error),
             AccountError::Closed => SIGN_UP_CLOSED.detail("ask the platform's administrator for an account"),
             AccountError::TooMany { retry_after_seconds } => {

@@ -16,8 +16,11 @@ use super::{State, refuse_ended, routes};
 use crate::POSTGRES_MIGRATIONS;
 use crate::accounts::service::FirstAdmin;
 use crate::accounts::store::AccountStore;
-use crate::accounts::{AccountError, Accounts, Email, Hasher, Password, PostgresAccounts, Roles, Rules};
+use crate::accounts::{
+    AccountError, Accounts, Email, Hasher, Password, PostgresAccounts, Roles, Rules, Words,
+};
 use crate::clients::Clients;
+use crate::consents::{Consents, PostgresConsents};
 use crate::cookies::Jar;
 use crate::grants::{PostgresGrants, TokenStates};
 use crate::mail::{Kind, MailStore, MailWaker, PostgresMails, Purpose};
@@ -67,7 +70,12 @@ impl World {
         };
         let throttle = Throttle::new(Arc::new(PostgresThrottle::new(pool.clone())), &limits);
         let store: Arc<dyn AccountStore> = Arc::new(PostgresAccounts::new(pool.clone()));
-        let rules = Rules { sign_up_open: true, mail_reaches_people: false, verified_email_required };
+        let rules = Rules {
+            sign_up_open: true,
+            mail_reaches_people: false,
+            verified_email_required,
+            words: Words::of_platform("courses.example.com"),
+        };
         let accounts = Accounts::new(
             Arc::clone(&store),
             Arc::new(PostgresMails::new(pool.clone())),
@@ -79,7 +87,6 @@ impl World {
         let kept: Arc<dyn SessionStore> = Arc::new(PostgresSessions::new(pool.clone()));
         let sessions = Sessions::new(kept, store, Jar { https: false }, Duration::DAY);
         let public = |path: &str| format!("http://localhost:8080/identity{path}").parse().unwrap();
-        let state = State::new(accounts.clone(), sessions.clone(), public);
 
         let keys = Keys::default();
         let jwks = json!({ "keys": [TestIssuer::shared().jwk()] }).to_string();
@@ -87,6 +94,8 @@ impl World {
         let authenticator = Authenticator::new("http://localhost:8080/identity".to_owned(), "gateway", keys);
         let file = platform_testkit::secret_file(CLIENTS);
         let clients = Clients::new(Some(file.path().to_str().unwrap().parse().unwrap()));
+        let consents = Consents::new(Arc::new(PostgresConsents::new(pool.clone())), clients.clone());
+        let state = State::new(accounts.clone(), sessions.clone(), consents, public);
         let states = TokenStates::new(clients, Arc::new(PostgresGrants::new(pool.clone())));
         let api = refuse_ended(Router::from(routes().with_state(state)), states);
         let router = authenticator.protect(api);
@@ -285,7 +294,12 @@ async fn the_first_administrator_is_made_once_whatever_becomes_of_them() {
         "UPDATE accounts SET email = 'other@example.com', email_key = 'other@example.com' WHERE id = $1";
     sqlx::query(sql).bind(root).execute(&world.pool).await.unwrap();
     assert_eq!(make().await, FirstAdmin::Known, "they have another address now");
-    world.accounts.delete(root).await.unwrap();
+    let refused = world.accounts.delete(root).await;
+    assert!(matches!(refused, Err(AccountError::LastAdministrator)), "{refused:?}");
+    // As if somebody else had been an administrator meanwhile.
+    let left = "UPDATE accounts SET email = NULL, email_key = NULL, password_hash = NULL, deleted_at = now()
+                WHERE id = $1";
+    sqlx::query(left).bind(root).execute(&world.pool).await.unwrap();
     assert_eq!(make().await, FirstAdmin::Known, "they left");
     assert!(world.accounts.find_by_email("root@example.com").await.unwrap().is_none());
 }

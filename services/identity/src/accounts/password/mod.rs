@@ -2,6 +2,8 @@
 
 mod hasher;
 mod rules;
+mod words;
 
 pub(crate) use hasher::{HashError, Hasher};
 pub(crate) use rules::Password;
+pub(crate) use words::Words;

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use unicode_normalization::UnicodeNormalization as _;
 use zeroize::Zeroizing;
 
+use super::words::Words;
 use crate::accounts::domain::{Email, Unacceptable};
 
 const SHORTEST: usize = 10;
@@ -34,14 +35,19 @@ impl Password {
     const EMAIL: Unacceptable =
         Unacceptable { detail: "must not be the e-mail address", key: "error-new-password-email" };
 
+    const WORDS: Unacceptable = Unacceptable {
+        detail: "must not be made of the person's name or e-mail address, or of this platform's own words",
+        key: "error-new-password-words",
+    };
+
     /// A password to be compared; whether it may be chosen does not matter.
     pub(crate) fn typed(text: &str) -> Self {
         // What is too long was never chosen; there is no need to hash all of it.
         Self(Zeroizing::new(text.nfc().take(LONGEST + 1).collect()))
     }
 
-    /// A password to be kept for the account with this address.
-    pub(crate) fn chosen(text: &str, email: Option<&Email>) -> Result<Self, Unacceptable> {
+    /// A password to be kept for the account with this address, and not made of these words.
+    pub(crate) fn chosen(text: &str, email: Option<&Email>, words: &Words) -> Result<Self, Unacceptable> {
         if text.is_empty() {
             return Err(Self::MISSING);
         }
@@ -57,6 +63,9 @@ impl Password {
         }
         if is_common(&folded) {
             return Err(Self::COMMON);
+        }
+        if words.make_up(&password.0) {
+            return Err(Self::WORDS);
         }
         Ok(password)
     }
@@ -101,7 +110,7 @@ mod tests {
 
     fn refused(text: &str) -> Option<&'static str> {
         let email = Email::parse("Ada.Lovelace@example.com").unwrap();
-        Password::chosen(text, Some(&email)).err().map(|error| error.key)
+        Password::chosen(text, Some(&email), &Words::default()).err().map(|error| error.key)
     }
 
     #[test]

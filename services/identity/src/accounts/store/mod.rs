@@ -27,6 +27,9 @@ pub(crate) enum StoreError {
     /// The link was used before, or is too old.
     #[error("the link is spent")]
     LinkSpent,
+    /// Nobody would be an administrator any more.
+    #[error("it is the last administrator")]
+    LastAdministrator,
     /// A row that this version can't read.
     #[error("an account in the database is not readable: {0}")]
     Corrupt(&'static str),
@@ -62,6 +65,9 @@ pub(crate) struct Effects {
     pub(crate) spends: Option<Hash>,
     /// Withdraws every other link that would give the account away. Ending sessions does that anyway.
     pub(crate) withdraws_links: bool,
+    /// The account is an administrator's who will be none. It does not happen to the last one, however many try it
+    /// with each other at the same moment.
+    pub(crate) takes_an_administrator: bool,
 }
 
 impl Effects {
@@ -74,6 +80,7 @@ impl Effects {
             end_sessions: EndSessions::None,
             spends: None,
             withdraws_links: false,
+            takes_an_administrator: false,
         }
     }
 }

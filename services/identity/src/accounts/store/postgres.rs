@@ -77,8 +77,9 @@ impl AccountStore for PostgresAccounts {
         let mut tx = self.0.begin().await?;
         sqlx::query(
             "INSERT INTO accounts (id, email, email_key, email_verified_at, name, city, language,
-                                   password_hash, instructor, admin, locked_at, created_at, version)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+                                   password_hash, instructor, admin, locked_at, created_at, version,
+                                   updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         )
         .bind(account.id)
         .bind(&account.email)
@@ -93,6 +94,7 @@ impl AccountStore for PostgresAccounts {
         .bind(account.locked_at)
         .bind(account.created_at)
         .bind(account.version)
+        .bind(account.updated_at)
         .execute(&mut *tx)
         .await?;
         apply(&mut tx, account.id, effects).await?;
@@ -101,10 +103,13 @@ impl AccountStore for PostgresAccounts {
 
     async fn update(&self, account: &Account, effects: &Effects) -> Result<bool, StoreError> {
         let mut tx = self.0.begin().await?;
+        if effects.takes_an_administrator {
+            another_administrator(&mut tx, account.id).await?;
+        }
         let updated = sqlx::query(
             "UPDATE accounts SET email = $3, email_key = $4, email_verified_at = $5, name = $6, city = $7,
                     language = $8, password_hash = $9, instructor = $10, admin = $11, locked_at = $12,
-                    version = $2
+                    version = $2, updated_at = $13
              WHERE id = $1 AND version = $2 - 1 AND deleted_at IS NULL",
         )
         .bind(account.id)
@@ -119,6 +124,7 @@ impl AccountStore for PostgresAccounts {
         .bind(account.roles.instructor)
         .bind(account.roles.admin)
         .bind(account.locked_at)
+        .bind(account.updated_at)
         .execute(&mut *tx)
         .await?;
         if updated.rows_affected() == 0 {
@@ -131,6 +137,9 @@ impl AccountStore for PostgresAccounts {
 
     async fn erase(&self, id: Uuid, version: i64, effects: &Effects) -> Result<bool, StoreError> {
         let mut tx = self.0.begin().await?;
+        if effects.takes_an_administrator {
+            another_administrator(&mut tx, id).await?;
+        }
         let updated = sqlx::query(
             "UPDATE accounts SET email = NULL, email_key = NULL, email_verified_at = NULL, name = '', city = '',
                     password_hash = NULL, deleted_at = $3, version = $2
@@ -165,6 +174,15 @@ impl AccountStore for PostgresAccounts {
         }
         Ok(tx.commit().await?)
     }
+}
+
+/// Passes when somebody else is an administrator, who stays one until this transaction ends: all of them are locked,
+/// in one order, so that two who take the role from each other come one after the other.
+async fn another_administrator(tx: &mut PgTransaction<'_>, account: Uuid) -> Result<(), StoreError> {
+    let sql = "SELECT id FROM accounts WHERE admin AND locked_at IS NULL AND deleted_at IS NULL
+               ORDER BY id FOR UPDATE";
+    let all: Vec<Uuid> = sqlx::query_scalar(sql).fetch_all(&mut **tx).await?;
+    if all.iter().any(|id| *id != account) { Ok(()) } else { Err(StoreError::LastAdministrator) }
 }
 
 /// Everything that belongs to a change, after the account's own row was changed.
@@ -232,6 +250,8 @@ struct Row {
     admin: bool,
     locked_at: Option<OffsetDateTime>,
     created_at: OffsetDateTime,
+    /// Absent in rows of before it was kept.
+    updated_at: Option<OffsetDateTime>,
     version: i64,
 }
 
@@ -248,6 +268,7 @@ impl Row {
             roles: Roles { instructor: self.instructor, admin: self.admin },
             locked_at: self.locked_at,
             created_at: self.created_at,
+            updated_at: self.updated_at.unwrap_or(self.created_at),
             version: self.version,
         }
     }

@@ -42,7 +42,7 @@ impl From<tiberius::error::Error> for StoreError {
 }
 
 const COLUMNS: &str = "id, email, email_verified_at, name, city, language, password_hash, instructor, admin, \
-                       locked_at, created_at, version";
+                       locked_at, created_at, updated_at, version";
 const UNREADABLE: StoreError = StoreError::Corrupt("a column has another type or is empty");
 
 #[async_trait]
@@ -88,8 +88,9 @@ impl AccountStore for SqlServerAccounts {
         let inserted = tx
             .execute(
                 "INSERT INTO accounts (id, email, email_key, email_verified_at, name, city, language,
-                                       password_hash, instructor, admin, locked_at, created_at, version)
-                 VALUES (@P1, @P2, @P3, @P4, @P5, @P6, @P7, @P8, @P9, @P10, @P11, @P12, @P13)",
+                                       password_hash, instructor, admin, locked_at, created_at, version,
+                                       updated_at)
+                 VALUES (@P1, @P2, @P3, @P4, @P5, @P6, @P7, @P8, @P9, @P10, @P11, @P12, @P13, @P14)",
                 &[
                     &account.id.as_bytes().as_slice(),
                     &account.email.as_str(),
@@ -104,6 +105,7 @@ impl AccountStore for SqlServerAccounts {
                     &account.locked_at.map(utc),
                     &utc(account.created_at),
                     &account.version,
+                    &utc(account.updated_at),
                 ],
             )
             .await;
@@ -114,11 +116,14 @@ impl AccountStore for SqlServerAccounts {
 
     async fn update(&self, account: &Account, effects: &Effects) -> Result<bool, StoreError> {
         let mut tx = begin(&self.0).await?;
+        if effects.takes_an_administrator {
+            another_administrator(&mut tx, account.id).await?;
+        }
         let updated = tx
             .execute(
                 "UPDATE accounts SET email = @P3, email_key = @P4, email_verified_at = @P5, name = @P6,
                         city = @P7, language = @P8, password_hash = @P9, instructor = @P10, admin = @P11,
-                        locked_at = @P12, version = @P2
+                        locked_at = @P12, version = @P2, updated_at = @P13
                  WHERE id = @P1 AND version = @P2 - 1 AND deleted_at IS NULL",
                 &[
                     &account.id.as_bytes().as_slice(),
@@ -133,6 +138,7 @@ impl AccountStore for SqlServerAccounts {
                     &account.roles.instructor,
                     &account.roles.admin,
                     &account.locked_at.map(utc),
+                    &utc(account.updated_at),
                 ],
             )
             .await;
@@ -148,6 +154,9 @@ impl AccountStore for SqlServerAccounts {
     async fn erase(&self, id: Uuid, version: i64, effects: &Effects) -> Result<bool, StoreError> {
         let mut tx = begin(&self.0).await?;
         let bytes = id.as_bytes().as_slice();
+        if effects.takes_an_administrator {
+            another_administrator(&mut tx, id).await?;
+        }
         let updated = tx
             .execute(
                 "UPDATE accounts SET email = NULL, email_key = NULL, email_verified_at = NULL, name = '',
@@ -187,6 +196,23 @@ impl AccountStore for SqlServerAccounts {
 fn taken(error: tiberius::error::Error) -> StoreError {
     let error = SqlServerError::from(error);
     if error.is_duplicate() { StoreError::EmailTaken } else { error.into() }
+}
+
+/// Passes when somebody else is an administrator, who stays one until this transaction ends: all of them are locked,
+/// in one order, so that two who take the role from each other come one after the other.
+async fn another_administrator(tx: &mut Transaction, account: Uuid) -> Result<(), StoreError> {
+    let rows = tx
+        .query(
+            "SELECT id FROM accounts WITH (UPDLOCK)
+             WHERE admin = 1 AND locked_at IS NULL AND deleted_at IS NULL ORDER BY id",
+            &[],
+        )
+        .await?
+        .into_first_result()
+        .await?;
+    let id = |row: &Row| row.try_get::<&[u8], _>("id").ok().flatten().map(<[u8]>::to_vec);
+    let another = rows.iter().any(|row| id(row).as_deref() != Some(account.as_bytes().as_slice()));
+    if another { Ok(()) } else { Err(StoreError::LastAdministrator) }
 }
 
 /// Everything that belongs to a change, after the account's own row was changed.
@@ -256,6 +282,7 @@ fn read(row: &Row) -> Option<Account> {
         roles: Roles { instructor: flag("instructor")?, admin: flag("admin")? },
         locked_at: instant("locked_at"),
         created_at: instant("created_at")?,
+        updated_at: instant("updated_at").or_else(|| instant("created_at"))?,
         version: row.try_get("version").ok()??,
     })
 }

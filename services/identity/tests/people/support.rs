@@ -1,8 +1,7 @@
 //! People at their browsers, for tests: identity on a database of its own, a browser that keeps cookies and
-//! fills in forms, and a mail server that keeps what it is given.
+//! fills in forms.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{Method, header};
@@ -10,9 +9,8 @@ use identity::Identity;
 use platform_service::{TestComponent, spawn_for_test};
 use platform_testkit::{Answer, Api, Binary, Engine, EngineDatabase, eventually, life, secret_file};
 use tempfile::{NamedTempFile, TempDir};
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::{TcpListener, TcpStream};
 
+pub(crate) const ADA: &str = "ada@example.com";
 pub(crate) const ORIGIN: &str = "http://localhost:8080";
 pub(crate) const PASSWORD: &str = "correct horse battery";
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -27,7 +25,7 @@ pub(crate) struct House {
     settings: Vec<(String, String)>,
     mails: TempDir,
     _files: Vec<NamedTempFile>,
-    _database: EngineDatabase,
+    pub(crate) database: EngineDatabase,
 }
 
 impl House {
@@ -57,14 +55,8 @@ impl House {
         let binary = Binary::new(env!("CARGO_BIN_EXE_identity"));
         let binary = settings.iter().fold(binary, |binary, (key, value)| binary.env(key, value));
         binary.succeeds(&["migrate"]).await;
-        let mut house = Self {
-            api: Api::new(ORIGIN),
-            running: None,
-            settings,
-            mails,
-            _files: files.into(),
-            _database: database,
-        };
+        let mut house =
+            Self { api: Api::new(ORIGIN), running: None, settings, mails, _files: files.into(), database };
         house.restart().await;
         house
     }
@@ -119,7 +111,7 @@ impl House {
 }
 
 /// A mail of ASCII without what quoted-printable does to long lines (RFC 2045 §6.7).
-fn decoded(mail: &str) -> String {
+pub(crate) fn decoded(mail: &str) -> String {
     mail.replace("=\r\n", "").replace("=3D", "=")
 }
 
@@ -218,63 +210,4 @@ pub(crate) fn hidden(page: &str, name: &str) -> String {
     let field = format!("name=\"{name}\" value=\"");
     let at = page.find(&field).unwrap_or_else(|| panic!("no field {name} in {page}")) + field.len();
     page[at..].split('"').next().unwrap().to_owned()
-}
-
-/// A mail server that takes everything and keeps it.
-#[derive(Clone)]
-pub(crate) struct MailServer {
-    pub(crate) port: String,
-    taken: Arc<Mutex<Vec<String>>>,
-}
-
-impl MailServer {
-    pub(crate) async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port().to_string();
-        let taken = Arc::new(Mutex::new(Vec::new()));
-        let server = Self { port, taken: Arc::clone(&taken) };
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(talk(stream, Arc::clone(&taken)));
-            }
-        });
-        server
-    }
-
-    /// The mails, once there are this many.
-    pub(crate) async fn mails(&self, count: usize) -> Vec<String> {
-        eventually(Duration::from_secs(10), || async { self.taken.lock().unwrap().len() >= count }).await;
-        self.taken.lock().unwrap().iter().map(|mail| decoded(mail)).collect()
-    }
-}
-
-/// Just enough of RFC 5321.
-async fn talk(stream: TcpStream, taken: Arc<Mutex<Vec<String>>>) -> Option<()> {
-    let mut stream = BufReader::new(stream);
-    stream.write_all(b"220 test\r\n").await.ok()?;
-    let (mut mail, mut in_data) = (String::new(), false);
-    loop {
-        let mut line = String::new();
-        if stream.read_line(&mut line).await.ok()? == 0 {
-            return None;
-        }
-        let answer: &[u8] = match line.trim_end() {
-            "." if in_data => {
-                taken.lock().unwrap().push(std::mem::take(&mut mail));
-                in_data = false;
-                b"250 taken\r\n"
-            }
-            _ if in_data => {
-                mail.push_str(&line);
-                continue;
-            }
-            "DATA" => {
-                in_data = true;
-                b"354 go on\r\n"
-            }
-            "QUIT" => b"221 bye\r\n",
-            _ => b"250 fine\r\n",
-        };
-        stream.write_all(answer).await.ok()?;
-    }
 }

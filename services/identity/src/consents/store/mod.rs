@@ -1,0 +1,25 @@
+//! Where consents are kept: one trait, two engines, one suite of tests for both (`tests/engines.rs`).
+
+mod postgres;
+mod sqlserver;
+
+use async_trait::async_trait;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::domain::Consent;
+use crate::accounts::StoreError;
+
+pub(crate) use postgres::PostgresConsents;
+pub(crate) use sqlserver::SqlServerConsents;
+
+/// Consents in the service's own database.
+#[async_trait]
+pub(crate) trait ConsentStore: Send + Sync {
+    /// What somebody agreed to, the latest first. At most 200.
+    async fn of_account(&self, account: Uuid) -> Result<Vec<Consent>, StoreError>;
+
+    /// Deletes a consent and ends what came of it, in one transaction: codes that were not exchanged, and families of
+    /// refresh tokens with their access tokens. Answers whether there was one.
+    async fn withdraw(&self, account: Uuid, client_id: &str, at: OffsetDateTime) -> Result<bool, StoreError>;
+}

@@ -1,0 +1,138 @@
+//! One's account: profile, password, address, browsers, applications, the end.
+
+mod endings;
+mod view;
+
+use axum::extract;
+use axum::response::Response;
+
+use super::{Form, State, Visit, failed, go_to, with_continue};
+use crate::accounts::{self, Account, AccountError, Email, Password, Unacceptable};
+use crate::sessions::Session;
+pub(super) use endings::{delete, end_sessions, show_delete, sign_out, withdraw};
+use view::{Wrong, render};
+
+const WRONG_PASSWORD: Unacceptable =
+    Unacceptable { detail: "is not the password", key: "error-current-password-wrong" };
+
+/// Whose browser this is; whoever is signed in nowhere is asked to sign in first.
+#[allow(clippy::result_large_err, reason = "an answer is what it is")]
+async fn whose(state: &State, visit: &Visit) -> Result<(Session, Account), Response> {
+    match state.sessions.current(&visit.headers).await {
+        Ok(Some(found)) => Ok(found),
+        Ok(None) => Err(go_to(&with_continue("/identity/sign-in", Some("/identity/account")), None)),
+        Err(error) => Err(failed(visit, &AccountError::from(error))),
+    }
+}
+
+pub(super) async fn show(extract::State(state): extract::State<State>, visit: Visit) -> Response {
+    match whose(&state, &visit).await {
+        Ok((session, account)) => render(&state, &visit, &session, &account, Wrong::default()).await,
+        Err(answer) => answer,
+    }
+}
+
+pub(super) async fn save(extract::State(state): extract::State<State>, visit: Visit, form: Form) -> Response {
+    let (session, account) = match whose(&state, &visit).await {
+        Ok(found) => found,
+        Err(answer) => return answer,
+    };
+    let name = accounts::name(form.text("name"));
+    let city = accounts::city(form.text("city"));
+    let (name, city) = match (name, city) {
+        (Ok(name), Ok(city)) => (name, city),
+        (name, city) => {
+            let wrong = Wrong {
+                name: name.err().map(|error| (form.text("name").to_owned(), error)),
+                city: city.err().map(|error| (form.text("city").to_owned(), error)),
+                ..Wrong::default()
+            };
+            return render(&state, &visit, &session, &account, wrong).await;
+        }
+    };
+    let change = |account: &mut Account| {
+        account.name.clone_from(&name);
+        account.city.clone_from(&city);
+        visit.language.code().clone_into(&mut account.language);
+    };
+    match state.accounts.change_profile(account.id, None, change).await {
+        Ok(_) => go_to("/identity/account?notice=saved", None),
+        Err(error) => failed(&visit, &error),
+    }
+}
+
+pub(super) async fn change_password(
+    extract::State(state): extract::State<State>,
+    visit: Visit,
+    form: Form,
+) -> Response {
+    let (session, account) = match whose(&state, &visit).await {
+        Ok(found) => found,
+        Err(answer) => return answer,
+    };
+    let email = Email::parse(&account.email).ok();
+    let new = match state.accounts.chosen(form.text("new_password"), &account.name, email.as_ref()) {
+        Ok(new) => new,
+        Err(error) => {
+            let wrong = Wrong { new_password: Some(error), ..Wrong::default() };
+            return render(&state, &visit, &session, &account, wrong).await;
+        }
+    };
+    let old = Password::typed(form.text("current_password"));
+    match state.accounts.change_password(&account, old, new, Some(session.id)).await {
+        Ok(()) => go_to("/identity/account?notice=password-changed", None),
+        Err(AccountError::WrongPassword) => {
+            let wrong = Wrong { current_password: Some(WRONG_PASSWORD), ..Wrong::default() };
+            render(&state, &visit, &session, &account, wrong).await
+        }
+        Err(error) => failed(&visit, &error),
+    }
+}
+
+pub(super) async fn change_email(
+    extract::State(state): extract::State<State>,
+    visit: Visit,
+    form: Form,
+) -> Response {
+    let (session, account) = match whose(&state, &visit).await {
+        Ok(found) => found,
+        Err(answer) => return answer,
+    };
+    let text = form.text("email");
+    let email = match Email::parse(text) {
+        Ok(email) => email,
+        Err(error) => {
+            let wrong = Wrong { email: Some((text.to_owned(), error)), ..Wrong::default() };
+            return render(&state, &visit, &session, &account, wrong).await;
+        }
+    };
+    // Whoever only has the session must not get the account (ASVS 7.5.1).
+    let password = Password::typed(form.text("current_password"));
+    let asked = match state.accounts.check_own_password(&account, password).await {
+        Ok(()) => state.accounts.ask_email_change(&account, &email).await,
+        Err(error) => Err(error),
+    };
+    match asked {
+        Err(AccountError::WrongPassword) => {
+            let wrong = Wrong { email_password: Some((text.to_owned(), WRONG_PASSWORD)), ..Wrong::default() };
+            render(&state, &visit, &session, &account, wrong).await
+        }
+        Ok(()) => go_to("/identity/account?notice=mail-sent", None),
+        Err(error) => failed(&visit, &error),
+    }
+}
+
+pub(super) async fn verify_again(
+    extract::State(state): extract::State<State>,
+    visit: Visit,
+    _: Form,
+) -> Response {
+    let account = match whose(&state, &visit).await {
+        Ok((_, account)) => account,
+        Err(answer) => return answer,
+    };
+    match state.accounts.verify_again(&account).await {
+        Ok(()) => go_to("/identity/account?notice=mail-sent", None),
+        Err(error) => failed(&visit, &error),
+    }
+}
