@@ -59,7 +59,7 @@ times() {
   from=$(wc -l <"$work/operator.log")
   platforms touch "$1" "$2"
   sleep 2
-  tail -n "+$((from + 1))" "$work/operator.log" | sed -nE 's/.*"took_us":([0-9]+).*/\1/p' | sort -n |
+  tail -n "+$((from + 1))" "$work/operator.log" | sed -nE 's/.*"took_us":"?([0-9]+).*/\1/p' | sort -n |
     awk '{all[NR] = $1} END {
       if (NR == 0) {print "none | none"; exit}
       printf "%.1f | %.1f", all[int((NR + 1) / 2)] / 1000, all[int((NR * 99 + 99) / 100)] / 1000}'
