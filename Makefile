@@ -55,6 +55,10 @@ bench-identity: tools ## Measure identity against Keycloak on the same PostgreSQ
 bench-gateway: tools ## Measure the gateway's CPU time a request against nginx, Envoy and HAProxy
 	@bash e2e/bench/gateway.sh
 
+.PHONY: bench-operator
+bench-operator: tools ## Measure the operator's memory and passes with 1 and 200 platforms beside a kube-apiserver
+	@bash e2e/bench/operator.sh
+
 .PHONY: soak
 soak: ## Kill and replace the gateway's upstreams under load for 10 minutes
 	SOAK_SECONDS=600 cargo test -p gateway --test gateway soak

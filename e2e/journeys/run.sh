@@ -8,4 +8,5 @@ if [[ -z ${BASE_URL-} && ! -s .run/env ]]; then
     echo "no running platform: \`make up\` or \`make dev\` starts one, or name it in BASE_URL" >&2
     exit 1
 fi
-exec cargo test --quiet --package platform-journeys "$@"
+# Chosen from the whole workspace, so that they are built with the features that everything else was built with.
+exec cargo test --quiet --workspace --test components --test shop --test sign_in "$@"

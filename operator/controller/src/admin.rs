@@ -36,7 +36,8 @@ pub(crate) fn crd_dependency(client: Client) -> Dependency {
 async fn check_crd(client: &Client) -> Result<(), String> {
     let name = courseplatform_api::CoursePlatform::crd_name();
     let api: Api<CustomResourceDefinition> = Api::all(client.clone());
-    let crd = api.get_opt(name).await.map_err(|error| error.to_string())?.ok_or_else(|| {
+    // Its metadata alone: with the schema it is the largest object that the operator would ever read.
+    let crd = api.get_metadata_opt(name).await.map_err(|error| error.to_string())?.ok_or_else(|| {
         format!("the CustomResourceDefinition {name} is not installed: install the chart's")
     })?;
     let installed = crd.annotations().get(CRD_VERSION_ANNOTATION).map(String::as_str).unwrap_or_default();

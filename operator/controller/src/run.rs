@@ -5,24 +5,24 @@ use std::time::Duration;
 
 use courseplatform_api::CoursePlatform;
 use futures::{StreamExt, stream};
-use kube::Client;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::{self, ObjectRef};
-use kube::runtime::watcher::{self, Event};
+use kube::runtime::watcher::Event;
 use kube::runtime::{
     Config as ApplierConfig, Predicate, PredicateConfig, WatchStreamExt, applier, predicates,
     watcher as watch,
 };
+use kube::{Client, Resource};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::children::{Children, PlatformKey, Scope, Watches};
+use crate::children::{Children, PlatformKey, Scope, Watches, paged};
 use crate::events::Announcer;
 use crate::reconcile::{Context, again, reconcile};
 use crate::validate::Defaults;
 
-/// Passes at a time; 0 would mean without bound.
-const CONCURRENCY: u16 = 8;
+/// Passes at a time; 0 would mean without bound. Each holds all objects of its platform, some megabytes, while it runs.
+const CONCURRENCY: u16 = 4;
 /// Changes that come together make one pass.
 const DEBOUNCE: Duration = Duration::from_millis(50);
 
@@ -58,8 +58,10 @@ pub async fn operate(operator: Operator, stop: CancellationToken) {
     let (store, writer) = reflector::store::<Guarded>();
     let forgetting = Arc::clone(&context);
     let wanted = predicates::generation.combine(predicates::annotations).combine(predicates::finalizers);
-    let platforms = watch(scope.platforms::<Guarded>(client), watcher::Config::default())
+    let platforms = watch(scope.platforms::<Guarded>(client), paged())
         .default_backoff()
+        // Who owns which field takes more room than the platform itself, and no pass asks for it.
+        .modify(|platform| platform.meta_mut().managed_fields = None)
         .reflect(writer)
         .then(move |event| {
             let context = Arc::clone(&forgetting);

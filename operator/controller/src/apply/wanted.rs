@@ -59,12 +59,13 @@ pub struct Complete {
     pub object: Value,
 }
 
-/// Completes an object of a plan; `None` when its kind isn't one that the operator handles, which a
+/// Completes an object of a plan, which it takes out of `wanted`; `None` when its kind isn't one that the operator handles, which a
 /// test of *build* excludes.
 #[must_use]
-pub fn complete(owner: &Owner, wanted: &Wanted) -> Option<Complete> {
+pub fn complete(owner: &Owner, wanted: &mut Wanted) -> Option<Complete> {
     let kind = Kind::of(wanted.api_version(), wanted.kind())?;
-    let mut object = wanted.object.clone();
+    let key = ChildKey { kind, name: wanted.name().to_owned() };
+    let mut object = std::mem::take(&mut wanted.object);
     let metadata = child(object.as_object_mut()?, "metadata")?;
     metadata.insert("namespace".to_owned(), Value::from(owner.key.namespace.clone()));
     let (references, retained) = owner.belonging(wanted.keep);
@@ -81,7 +82,6 @@ pub fn complete(owner: &Owner, wanted: &Wanted) -> Option<Complete> {
     let hash = hash(&object);
     let annotations = child(child(object.as_object_mut()?, "metadata")?, "annotations")?;
     annotations.insert(APPLIED_ANNOTATION.to_owned(), Value::from(hash.clone()));
-    let key = ChildKey { kind, name: wanted.name().to_owned() };
     Some(Complete { key, keep: wanted.keep, hash, object })
 }
 
@@ -112,21 +112,21 @@ mod tests {
 
     #[test]
     fn what_is_kept_has_an_annotation_and_no_owner() {
-        let complete = complete(&owner("u1"), &claim(true)).unwrap();
+        let complete = complete(&owner("u1"), &mut claim(true)).unwrap();
         assert_eq!(complete.object["metadata"]["annotations"][RETAINED_ANNOTATION], "u1");
         assert!(complete.object["metadata"].get("ownerReferences").is_none());
     }
 
     #[test]
     fn what_goes_with_the_platform_blocks_its_deletion() {
-        let complete = complete(&owner("u1"), &claim(false)).unwrap();
+        let complete = complete(&owner("u1"), &mut claim(false)).unwrap();
         let reference = &complete.object["metadata"]["ownerReferences"][0];
         assert_eq!((&reference["uid"], &reference["blockOwnerDeletion"]), (&json!("u1"), &json!(true)));
     }
 
     #[test]
     fn the_hash_tells_policies_and_owners_apart() {
-        let hash = |uid: &str, keep| complete(&owner(uid), &claim(keep)).unwrap().hash;
+        let hash = |uid: &str, keep| complete(&owner(uid), &mut claim(keep)).unwrap().hash;
         assert_eq!(hash("u1", true), hash("u1", true));
         assert_ne!(hash("u1", true), hash("u1", false));
         assert_ne!(hash("u1", true), hash("u2", true));

@@ -15,6 +15,7 @@ pub use facts::{
 };
 pub use kind::Kind;
 pub use pods::{PodFacts, PodProblem};
+pub(crate) use watch::paged;
 pub use watch::{Scope, Watches};
 
 /// A platform by its place.

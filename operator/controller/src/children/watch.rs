@@ -16,6 +16,14 @@ use tokio_util::sync::CancellationToken;
 use super::{ChildKey, Children, Kind, PlatformKey, seen};
 use crate::labels;
 
+/// Objects in one page of a list. Of each a few facts are kept, so what a list takes is its largest page.
+const PAGE: u32 = 50;
+
+/// How a watch begins: a list in small pages.
+pub(crate) fn paged() -> watcher::Config {
+    watcher::Config::default().page_size(PAGE)
+}
+
 /// Which namespaces the operator looks after.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
@@ -98,7 +106,7 @@ struct Watch {
 
 impl Watch {
     async fn run(self, api: Api<DynamicObject>) {
-        let config = watcher::Config::default().labels(&labels::selector());
+        let config = paged().labels(&labels::selector());
         let mut events = watch(api, config).default_backoff().boxed();
         let mut listing = HashSet::new();
         while let Some(event) = events.next().await {

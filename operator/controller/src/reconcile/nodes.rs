@@ -6,10 +6,10 @@ use crate::children::{ChildKey, Kind};
 use crate::graph::Node;
 use crate::status::Failure;
 
-/// The plan's objects, completed; what can't be applied at all is a failure.
-pub(super) fn nodes(owner: &Owner, plan: &Plan, failures: &mut Vec<Failure>) -> Vec<Node> {
+/// The plan's objects, taken out of it and completed; what can't be applied at all is a failure.
+pub(super) fn nodes(owner: &Owner, plan: &mut Plan, failures: &mut Vec<Failure>) -> Vec<Node> {
     let mut nodes = Vec::with_capacity(plan.objects.len());
-    for wanted in &plan.objects {
+    for wanted in &mut plan.objects {
         match complete(owner, wanted) {
             Some(complete) => nodes.push(Node::new(wanted, complete)),
             None => {

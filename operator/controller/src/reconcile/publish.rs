@@ -2,7 +2,7 @@
 //! from it.
 
 use courseplatform_api::{ComponentState, Condition, CoursePlatform, CoursePlatformStatus};
-use kube::api::{Api, Patch, PatchParams};
+use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams};
 use kube::core::error_boundary::InvalidObject;
 use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
@@ -54,6 +54,11 @@ impl Known {
     }
 }
 
+/// Platforms as they are, readable or not.
+fn raw(client: &Client, namespace: &str) -> Api<DynamicObject> {
+    Api::namespaced_with(client.clone(), namespace, &ApiResource::erase::<CoursePlatform>(&()))
+}
+
 /// Applies a status, onto exactly this platform.
 async fn write(
     client: &Client,
@@ -62,11 +67,7 @@ async fn write(
     uid: Option<&str>,
     status: &Value,
 ) -> Result<(), PassError> {
-    let api: Api<kube::core::DynamicObject> = Api::namespaced_with(
-        client.clone(),
-        namespace,
-        &kube::core::ApiResource::erase::<CoursePlatform>(&()),
-    );
+    let api = raw(client, namespace);
     let patch = json!({
         "apiVersion": format!("{}/v1alpha1", courseplatform_api::GROUP),
         "kind": "CoursePlatform",
@@ -115,9 +116,15 @@ pub(super) async fn malformed(
         error = invalid.error,
         "a platform can't be read"
     );
-    let value = json!({
-        "observedGeneration": status.observed_generation, "conditions": status.conditions,
-    });
+    // What was applied before and isn't now would be taken away: the version that is pinned, too.
+    let live = raw(&context.client, &namespace).get_opt(&name).await.map_err(Box::new)?;
+    let mut value = live.map_or(Value::Null, |live| live.data["status"].clone());
+    value["observedGeneration"] = json!(status.observed_generation);
+    let told = |condition: &Value| status.conditions.iter().any(|ours| condition["type"] == ours.type_);
+    let mut conditions = value["conditions"].as_array().cloned().unwrap_or_default();
+    conditions.retain(|condition| !told(condition));
+    conditions.extend(status.conditions.iter().map(|condition| json!(condition)));
+    value["conditions"] = Value::from(conditions);
     write(&context.client, &namespace, &name, invalid.metadata.uid.as_deref(), &value).await?;
     state.known.written = Some(Written { status, seen: invalid.metadata.resource_version.clone() });
     Ok(())

@@ -13,6 +13,11 @@ use super::platform::{Address, ExternalAccounts, ExternalServer, ManagedServer, 
 use super::{Defaults, Faults, defaults};
 use crate::dereference::{Dereferenced, SecretFacts, UriFacts};
 
+/// The pool of a component, DATABASE_MAX_CONNECTIONS.
+const CONNECTIONS_OF_A_POD: i32 = 10;
+/// For Jobs, for people, and the three that PostgreSQL keeps for its administrator.
+const CONNECTIONS_OF_JOBS: i32 = 20;
+
 pub(super) fn validate(
     platform: &CoursePlatform,
     found: &Dereferenced,
@@ -102,6 +107,12 @@ impl Context<'_> {
         };
         let storage = given.storage.clone().unwrap_or_default();
         let plan = self.platform.spec.plan.unwrap_or_default();
+        let mut config = given.config.clone();
+        if kind == ServerKind::Postgres
+            && let Some(connections) = self.connections()
+        {
+            config.entry("max_connections".to_owned()).or_insert_with(|| connections.to_string());
+        }
         Some(ManagedServer {
             image,
             storage_size: storage.size.unwrap_or_else(|| defaults::storage(kind).to_owned()),
@@ -112,8 +123,18 @@ impl Context<'_> {
                 &field,
                 faults,
             ),
-            config: given.config.clone(),
+            config,
         })
+    }
+
+    /// How many connections PostgreSQL has to allow, where the hundred that it allows by itself are too few: every pod
+    /// may open its pool, and one pod more of each component while it rolls. In hundreds, since another number
+    /// restarts the server, and a replica more shouldn't.
+    fn connections(&self) -> Option<i32> {
+        let users = self.components.values().filter(|one| one.servers.contains(&ServerKind::Postgres));
+        let pods: i32 = users.map(|one| one.replicas.clamp(0, 100) + 1).sum();
+        let needed = pods * CONNECTIONS_OF_A_POD + CONNECTIONS_OF_JOBS;
+        (needed > 100).then(|| (needed + 99) / 100 * 100)
     }
 
     fn external(

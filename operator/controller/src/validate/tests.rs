@@ -304,6 +304,22 @@ fn configuration_of_a_managed_server_is_taken_but_for_what_the_operator_sets() {
 }
 
 #[test]
+fn postgresql_allows_as_many_connections_as_all_pods_can_open_while_they_roll() {
+    let config = |fields: Value| {
+        let servers = accepts(fields).servers;
+        let Some(Server::Managed(server)) = servers.get(&ServerKind::Postgres) else { panic!("{servers:?}") };
+        server.config.get("max_connections").cloned()
+    };
+    assert_eq!(config(json!({})), None);
+    assert_eq!(config(json!({"plan": "medium"})).as_deref(), Some("200"));
+    assert_eq!(config(json!({"plan": "large"})).as_deref(), Some("200"));
+    let many = json!({"plan": "large", "services": {"order": {"replicas": 20}}});
+    assert_eq!(config(many).as_deref(), Some("400"));
+    let own = json!({"plan": "large", "servers": {"postgres": {"managed": {"config": {"max_connections": "900"}}}}});
+    assert_eq!(config(own).as_deref(), Some("900"));
+}
+
+#[test]
 fn accounts_and_mail_have_defaults() {
     let platform = accepts(json!({"mail": {"smtp": {"host": "mx", "from": "a@b.example"}}}));
     assert!(platform.sign_up && !platform.password_grant && platform.clients.is_empty());

@@ -112,6 +112,10 @@ async fn an_object_that_cannot_be_read_does_not_stop_the_watch() {
     namespace.named_platform("broken", json!({"host": "broken.example.com"})).await;
     let raw = namespace.api("courseplatform.dev/v1alpha1", "CoursePlatform");
     let corrupt = Corrupt { text: r#""host":"broken.example.com""#, instead: r#""host":["broken"]"# };
+    let readable = namespace.operator().await;
+    namespace.condition_of("broken", "Ready", "True", "AllComponentsReady").await;
+    let before = namespace.status("broken").await.version.unwrap();
+    readable.stop().await;
     let _operator = namespace.operator_through(&corrupt).await;
     namespace.named_platform("good", json!({"host": "good.example.com"})).await;
     namespace.condition_of("good", "Ready", "True", "AllComponentsReady").await;
@@ -125,4 +129,8 @@ async fn an_object_that_cannot_be_read_does_not_stop_the_watch() {
     })
     .await;
     assert!(told["message"].as_str().unwrap().contains("can't be read"), "{told}");
+    // What it runs is not forgotten, nor what else was told.
+    let status = namespace.status("broken").await;
+    assert_eq!(status.version.as_ref(), Some(&before));
+    assert!(status.conditions.iter().any(|condition| condition.type_ == "ServersReady"), "{status:?}");
 }

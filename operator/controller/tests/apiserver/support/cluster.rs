@@ -8,12 +8,14 @@ use courseplatform_operator::children::Scope;
 use courseplatform_operator::client::{Connection, client, client_with};
 use courseplatform_operator::validate::Defaults;
 use courseplatform_operator::{Operator, operate};
+use futures::StreamExt;
 use http::{Request, Response};
 use k8s_openapi::api::core::v1::Namespace as KubeNamespace;
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
 use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use kube::client::{Body, DynBody};
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Client, Config, ResourceExt};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
@@ -129,19 +131,30 @@ impl Namespace {
         status: &str,
         reason: &str,
     ) -> String {
-        let mut last = String::new();
         let what = format!("condition {name} of {platform} with {status} and {reason}");
-        let started = Instant::now();
-        loop {
-            let conditions = self.status(platform).await.conditions;
-            if let Some(found) = conditions.into_iter().find(|condition| condition.type_ == name) {
+        let mut last = String::new();
+        let found = tokio::time::timeout(DEADLINE, async {
+            // Watched, not asked for again and again: dozens of platforms are waited for at a time.
+            let one = watcher::Config::default().fields(&format!("metadata.name={platform}"));
+            let mut changes = watcher(self.platforms(), one).default_backoff().applied_objects().boxed();
+            while let Some(change) = changes.next().await {
+                // A broken watch starts again.
+                let Ok(object) = change else { continue };
+                let conditions = object.status.unwrap_or_default().conditions;
+                let Some(found) = conditions.into_iter().find(|condition| condition.type_ == name) else {
+                    continue;
+                };
                 if found.status == status && found.reason == reason {
-                    return found.message;
+                    return Some(found.message);
                 }
                 last = format!("{} {}: {}", found.status, found.reason, found.message);
             }
-            assert!(started.elapsed() < DEADLINE, "in vain: {what}; it is {last}");
-            tokio::time::sleep(POLL).await;
+            None
+        })
+        .await;
+        match found {
+            Ok(Some(message)) => message,
+            _ => panic!("in vain: {what}; it is {last}"),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Layers directly above the connection: they see every call, repetitions included.
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
@@ -11,6 +11,8 @@ use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use kube::client::{Body, DynBody};
 use tower::{BoxError, Layer, Service};
+
+use super::snapshot::hashes_out;
 
 type Answer = Result<Response<Box<DynBody>>, BoxError>;
 
@@ -72,26 +74,61 @@ pub(crate) enum Fault {
     AnswerLost,
 }
 
-/// Lets exactly the `n`th write fail (the first is 1).
+/// A write of an installation: its verb and path without what differs from one to the next, and the how manieth of
+/// that name it is, from 1.
+pub(crate) type Write = (String, usize);
+
+/// Gives every write its name, in the order of the calls.
+#[derive(Clone, Default)]
+struct Names {
+    namespace: String,
+    seen: Arc<Mutex<BTreeMap<String, usize>>>,
+}
+
+impl Names {
+    fn of(&self, call: &str) -> Write {
+        let name = hashes_out(&call.replace(&self.namespace, "NAMESPACE"));
+        let mut seen = self.seen.lock().unwrap();
+        let count = seen.entry(name.clone()).or_default();
+        *count += 1;
+        (name, *count)
+    }
+}
+
+/// The names of calls that a [`Calls`] has written down.
+pub(crate) fn named(calls: &Calls, namespace: &str) -> Vec<Write> {
+    let names = Names { namespace: namespace.to_owned(), ..Names::default() };
+    calls.writes().iter().map(|call| names.of(call)).collect()
+}
+
+/// Lets the writes of these names fail, each once; its repetition is another one.
 #[derive(Clone)]
-pub(crate) struct FailNth {
-    n: usize,
+pub(crate) struct Doom {
     fault: Fault,
-    seen: Arc<AtomicUsize>,
+    names: Names,
+    doomed: Arc<Mutex<Vec<Write>>>,
 }
 
-impl FailNth {
-    pub(crate) fn new(n: usize, fault: Fault) -> Self {
-        Self { n, fault, seen: Arc::default() }
+impl Doom {
+    pub(crate) fn new(namespace: &str, fault: Fault, doomed: Vec<Write>) -> Self {
+        let names = Names { namespace: namespace.to_owned(), ..Names::default() };
+        Self { fault, names, doomed: Arc::new(Mutex::new(doomed)) }
     }
 
-    /// Whether there were that many writes.
-    pub(crate) fn has_failed(&self) -> bool {
-        self.seen.load(Ordering::SeqCst) >= self.n
+    /// The writes that never came.
+    pub(crate) fn left(&self) -> Vec<Write> {
+        self.doomed.lock().unwrap().clone()
+    }
+
+    fn strikes(&self, call: &str) -> bool {
+        let write = self.names.of(call);
+        let mut doomed = self.doomed.lock().unwrap();
+        let found = doomed.iter().position(|other| *other == write);
+        found.map(|at| doomed.remove(at)).is_some()
     }
 }
 
-impl<S> Layer<S> for FailNth {
+impl<S> Layer<S> for Doom {
     type Service = Failing<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
@@ -101,7 +138,7 @@ impl<S> Layer<S> for FailNth {
 
 pub(crate) struct Failing<S> {
     inner: S,
-    plan: FailNth,
+    plan: Doom,
 }
 
 impl<S> Service<Request<Body>> for Failing<S>
@@ -118,8 +155,7 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let fails =
-            counted(&request).is_some() && self.plan.seen.fetch_add(1, Ordering::SeqCst) + 1 == self.plan.n;
+        let fails = counted(&request).is_some_and(|call| self.plan.strikes(&call));
         if fails && self.plan.fault == Fault::NotSent {
             return Box::pin(async { Err("the connection broke before the call".into()) });
         }

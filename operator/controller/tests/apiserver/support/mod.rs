@@ -7,5 +7,5 @@ mod snapshot;
 
 pub(crate) use cluster::{Namespace, eventually};
 pub(crate) use kubelet::Kubelet;
-pub(crate) use layers::{Calls, Corrupt, FailNth, Fault};
+pub(crate) use layers::{Calls, Corrupt, Doom, Fault, Write, named};
 pub(crate) use snapshot::snapshot;

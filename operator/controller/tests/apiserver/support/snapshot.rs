@@ -61,7 +61,7 @@ fn normalised(kind: &str, object: &DynamicObject, namespace: &str) -> Value {
 }
 
 /// Takes out hashes of 8 to 16 hexadecimal digits after a hyphen.
-fn hashes_out(text: &str) -> String {
+pub(super) fn hashes_out(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('-') {
