@@ -66,7 +66,6 @@ impl Grants {
         if let Some(family) = family {
             tracing::warn!(%family, "an authorization code was used twice: what it gave is revoked");
             self.store.revoke_family(family, now).await?;
-            self.states.forget_family(family);
         }
         Err(wrong())
     }

@@ -48,7 +48,6 @@ impl Grants {
             Standing::Reused => {
                 tracing::warn!(family = %family.id, "a refresh token was used again: its family is revoked");
                 self.store.revoke_family(family.id, now).await?;
-                self.states.forget_family(family.id);
                 Err(wrong())
             }
             // It was revoked between two looks.

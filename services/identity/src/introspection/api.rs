@@ -72,12 +72,13 @@ async fn introspect(State(grants): State<Grants>, request: Request) -> Response 
 async fn answer(grants: &Grants, request: Request) -> Result<Introspection, OAuthError> {
     let (headers, body) = form(request).await?;
     let parameters = Parameters::parse(&body)?.each_once(&[])?;
+    grants.tokens.started().await;
     let now = platform_service::now();
     let client = grants.authentication.confidential(&headers, &parameters, now).await?;
     let token = parameters.required("token")?;
     let known = match grants.tokens.verify(token) {
         Ok(verified) if may_know(&client, &verified.claims().client_id) => {
-            let state = grants.states.recent(&verified, now).await?;
+            let state = grants.states.now(&verified, now).await?;
             (state != TokenState::Ended).then(|| of_access_token(&verified))
         }
         Ok(_) => None,

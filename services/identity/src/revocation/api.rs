@@ -61,7 +61,6 @@ async fn perform(grants: &Grants, request: Request) -> Result<(), OAuthError> {
             let jti = TokenId::of(&claims.jti).hash();
             let until = OffsetDateTime::from_unix_timestamp(claims.exp).unwrap_or(now);
             grants.store.revoke_token(&jti, until + Duration::seconds(CLOCK_DIFFERENCE)).await?;
-            grants.states.forget(&jti);
             Ok(())
         }
         Err(platform_auth::Rejection::NoKeys) => Err(OAuthError::busy()),
@@ -83,7 +82,6 @@ async fn refresh_token(
         tracing::warn!(family = %family.id, "a refresh token that was replaced came to be revoked");
     }
     grants.store.revoke_family(family.id, now).await?;
-    grants.states.forget_family(family.id);
     Ok(())
 }
 

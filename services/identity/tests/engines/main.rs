@@ -60,7 +60,8 @@ use revoked::{
     a_password_that_is_changed_while_it_is_checked_gives_nothing,
     a_refresh_token_that_comes_again_ends_its_family, a_removed_client_loses_everything,
     a_session_that_has_expired_ends_what_may_not_outlive_it, revoking_ends_a_token_or_everything,
-    what_is_over_is_swept, what_one_client_has_is_worth_nothing_to_another,
+    what_ends_on_one_replica_has_ended_on_all_however_many_ask_at_once, what_is_over_is_swept,
+    what_one_client_has_is_worth_nothing_to_another,
 };
 
 /// Nothing listens there: events wait.
@@ -97,6 +98,7 @@ engine_tests! {
     a_code_works_once_and_its_replay_ends_what_it_gave,
     a_refresh_token_that_comes_again_ends_its_family,
     what_one_client_has_is_worth_nothing_to_another,
+    what_ends_on_one_replica_has_ended_on_all_however_many_ask_at_once,
     revoking_ends_a_token_or_everything,
     a_removed_client_loses_everything,
     a_locked_account_loses_everything,

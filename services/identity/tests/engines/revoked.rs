@@ -6,7 +6,7 @@ use platform_components::Client;
 use platform_testkit::{Api, Engine, SqlValue, eventually};
 use serde_json::Value;
 
-use crate::support::{PASSWORD, Provider, VERIFIER, WEB, claims, file, refused};
+use crate::support::{PASSWORD, Provider, VERIFIER, WEB, basic, claims, file, form, refused};
 
 pub(crate) async fn a_code_works_once_and_its_replay_ends_what_it_gave(engine: Engine) {
     let provider = Provider::start(engine).await;
@@ -120,6 +120,45 @@ pub(crate) async fn what_one_client_has_is_worth_nothing_to_another(engine: Engi
     );
     assert!(provider.is_active(access).await && provider.is_active(refresh).await);
     provider.refresh("web", refresh).await.assert_status(200);
+}
+
+pub(crate) async fn what_ends_on_one_replica_has_ended_on_all_however_many_ask_at_once(engine: Engine) {
+    let provider = Provider::start(engine).await;
+    let other = provider.another(&[]).await;
+    let other = Api::new(other.url(""));
+    let person = provider.person().await;
+    let service = [("grant_type", "client_credentials"), ("scope", "payment.sys.charge")];
+    let mut tokens = Vec::new();
+    for number in 0..16 {
+        // Services' and people's, half of each to be revoked.
+        let (client, answer) = if number % 4 < 2 {
+            ("order", provider.form_as("order", "/identity/token", &service).await.expect(200).json())
+        } else {
+            ("web", provider.tokens(&person, "openid").await)
+        };
+        let answer: Value = answer;
+        tokens.push((client, answer["access_token"].as_str().unwrap().to_owned(), number % 2 == 0));
+    }
+    let ask = |token: &str| {
+        let (api, token) =
+            (other.with("authorization", &basic("gateway", "gateway-secret")), token.to_owned());
+        tokio::spawn(async move {
+            let told: Value =
+                form(&api, "/identity/introspect", &[("token", &token)]).await.expect(200).json();
+            told["active"].as_bool().unwrap()
+        })
+    };
+    for (revoked, expected) in [(false, true), (true, false)] {
+        if revoked {
+            for (client, token, _) in tokens.iter().filter(|(.., ends)| *ends) {
+                provider.form_as(client, "/identity/revoke", &[("token", token)]).await.assert_status(200);
+            }
+        }
+        let asked: Vec<_> = tokens.iter().map(|(_, token, ends)| (ask(token), *ends)).collect();
+        for (answer, ends) in asked {
+            assert_eq!(answer.await.unwrap(), expected || !ends);
+        }
+    }
 }
 
 pub(crate) async fn revoking_ends_a_token_or_everything(engine: Engine) {

@@ -29,6 +29,8 @@ struct Running {
     address: SocketAddr,
     stop: CancellationToken,
     ended: tokio::task::JoinHandle<()>,
+    /// Cancelled when clients are to leave.
+    draining: CancellationToken,
     /// Each permit lets one request to `/held` finish.
     gate: Arc<Semaphore>,
     /// How many requests to `/held` have begun.
@@ -63,8 +65,10 @@ async fn server(arguments: &[&str]) -> Running {
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
     let drain = settings.drain_timeout_seconds;
-    let ended = tokio::spawn(serve(listener, with_layers(routes, &settings), stop.clone(), drain));
-    Running { api: Api::new(format!("http://{address}")), address, stop, ended, gate, begun }
+    let draining = CancellationToken::new();
+    let routes = with_layers(routes, &settings, &draining);
+    let ended = tokio::spawn(serve(listener, routes, stop.clone(), drain));
+    Running { api: Api::new(format!("http://{address}")), address, stop, ended, draining, gate, begun }
 }
 
 #[tokio::test]
@@ -106,6 +110,16 @@ async fn a_drain_finishes_what_runs_and_takes_nothing_new() {
     running.gate.add_permits(1);
     assert_eq!(request.await.unwrap().expect(200).text(), "finished");
     running.ended.await.unwrap();
+}
+
+#[tokio::test]
+async fn clients_are_told_to_leave_before_the_listener_closes() {
+    let running = server(&[]).await;
+    assert_eq!(running.api.get("/nothing").await.header("connection"), None);
+    running.draining.cancel();
+    for path in ["/nothing", "/panics"] {
+        assert_eq!(running.api.get(path).await.header("connection"), Some("close"), "{path}");
+    }
 }
 
 #[tokio::test]

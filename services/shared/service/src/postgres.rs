@@ -6,14 +6,17 @@ use std::time::Duration;
 use anyhow::Context as _;
 use platform_config::UrlFile;
 use platform_http::server::{CheckError, Dependency, Need};
-use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection as _, PgPool};
 
 use crate::StartError;
 
 /// A request waits this long for a connection before it answers 503.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+/// A connection that lay idle for longer may be dead, and is asked before it is used. One that has just answered
+/// need not be: that would double the trips of each request.
+const FRESH: Duration = Duration::from_millis(100);
 /// A server that is late is waited for this long by `migrate` and `seed`; the Job's own retries go on.
 const STARTUP_PATIENCE: Duration = Duration::from_secs(60);
 
@@ -43,6 +46,15 @@ pub fn pool(settings: &DatabaseSettings, application: &str) -> Result<PgPool, St
         .max_connections(settings.database_max_connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .max_lifetime(Duration::from_secs(30 * 60))
+        .test_before_acquire(false)
+        .before_acquire(|connection, known| {
+            Box::pin(async move {
+                if known.idle_for > FRESH {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .connect_lazy_with(options))
 }
 

@@ -22,8 +22,9 @@ use crate::component::{Api, Component, Runtime, StartError};
 const TASKS_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often samples of histograms are summed up.
 const METRICS_INTERVAL: Duration = Duration::from_secs(5);
-/// Requests share one runtime; a component waits for the network far more than it computes.
-const WORKER_THREADS: usize = 2;
+/// Requests share one runtime; a component waits for the network far more than it computes. On one core a second
+/// thread would only take turns with the first.
+const MOST_WORKER_THREADS: usize = 2;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Subcommand {
@@ -80,7 +81,7 @@ pub fn main<C: Component>() -> ExitCode {
         Err(error) => return fail(C::NAME, &error, platform_config::EXIT_CONFIGURATION),
     };
     let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(WORKER_THREADS).enable_all().build();
+        tokio::runtime::Builder::new_multi_thread().worker_threads(worker_threads()).enable_all().build();
     let outcome = match runtime {
         Ok(runtime) => runtime.block_on(perform::<C>(command, settings, telemetry.metrics.clone())),
         Err(error) => Err(anyhow::Error::new(error).context("can't start the runtime")),
@@ -92,6 +93,10 @@ pub fn main<C: Component>() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn worker_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MOST_WORKER_THREADS))
 }
 
 #[allow(clippy::print_stderr, reason = "the last words of a process that can't start")]
@@ -151,8 +156,8 @@ impl Listeners {
     }
 }
 
-/// Serves until `stop`, then drains: not ready → serve on for the drain delay → close the listener → finish
-/// requests → stop background tasks.
+/// Serves until `stop`, then drains: not ready → serve on for the drain delay, one request a connection → close the
+/// listener → finish requests → stop background tasks.
 async fn live<C: Component>(
     settings: C::Settings,
     listeners: Listeners,
@@ -178,7 +183,8 @@ async fn live<C: Component>(
         Some(authenticator) => authenticator.protect(routes),
         None => routes,
     };
-    let router = with_layers(routes, &common.server);
+    let draining = CancellationToken::new();
+    let router = with_layers(routes, &common.server, &draining);
     let api_stop = CancellationToken::new();
     let drain = common.server.drain_timeout_seconds;
     let api = Api { listener: listeners.api, router, stop: api_stop.clone(), drain };
@@ -192,6 +198,7 @@ async fn live<C: Component>(
     stop.await;
     tracing::info!("stopping: not ready, finishing what runs");
     runtime.readiness.draining();
+    draining.cancel();
     tokio::time::sleep(common.server.drain_delay_seconds).await;
     api_stop.cancel();
     api.await.context("the server failed")?;
@@ -324,7 +331,7 @@ where
     let (sender, receiver) = tokio::sync::oneshot::channel();
     std::thread::Builder::new().name(C::NAME.to_owned()).spawn(move || {
         let outcome = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(WORKER_THREADS)
+            .worker_threads(worker_threads())
             .enable_all()
             .build()
             .map_err(StartError::from)

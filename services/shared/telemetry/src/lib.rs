@@ -5,6 +5,7 @@
 //! OTLP collector when one is configured; trace context travels either way. This crate never sees payloads:
 //! what is logged is decided by the caller, and personal data, tokens and card numbers never are.
 
+mod context;
 mod logs;
 mod metrics;
 pub mod propagation;
@@ -54,7 +55,8 @@ pub enum TelemetryError {
 /// Running telemetry. Dropping it flushes the spans that are still queued.
 #[must_use = "dropping it ends telemetry"]
 pub struct Telemetry {
-    traces: opentelemetry_sdk::trace::SdkTracerProvider,
+    /// Where spans are collected.
+    traces: Option<opentelemetry_sdk::trace::SdkTracerProvider>,
     /// Renders the metrics for `/metrics`.
     pub metrics: MetricsHandle,
 }
@@ -62,7 +64,7 @@ pub struct Telemetry {
 impl Drop for Telemetry {
     fn drop(&mut self) {
         // Nobody is left to tell when this fails: the process is about to end.
-        drop(self.traces.shutdown());
+        drop(self.traces.as_ref().map(opentelemetry_sdk::trace::SdkTracerProvider::shutdown));
     }
 }
 
@@ -71,8 +73,9 @@ impl Drop for Telemetry {
 /// # Errors
 /// When the OTLP endpoint can't be used, or when telemetry runs already.
 pub fn init(name: &'static str, settings: &TelemetrySettings) -> Result<Telemetry, TelemetryError> {
-    let traces = traces::provider(name, settings.otlp_endpoint.as_deref())?;
-    logs::install(name, settings, &traces)?;
+    let endpoint = settings.otlp_endpoint.as_deref();
+    let traces = endpoint.map(|endpoint| traces::provider(name, endpoint)).transpose()?;
+    logs::install(name, settings, traces.as_ref())?;
     let metrics = metrics::install()?;
     Ok(Telemetry { traces, metrics })
 }

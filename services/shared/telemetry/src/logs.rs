@@ -10,7 +10,7 @@ use crate::{LogFormat, TelemetryError, TelemetrySettings};
 
 /// Where lapin writes whole messages: what the broker returned as a warning, frames at level trace. Bodies hold
 /// personal data, so these lines are off whatever LOG_LEVEL says; a returned message is told by its publisher.
-const NO_BODIES: &str = "lapin::returned_messages=off,lapin::channels=debug,lapin::frames=debug";
+const NO_BODIES: &str = "lapin::returned_messages=off,lapin::channels=info,lapin::frames=info";
 
 /// Checks filter directives while the configuration is parsed, so that a wrong one names its key.
 pub(crate) fn directives(text: &str) -> Result<String, String> {
@@ -28,7 +28,7 @@ fn filter(directives: &str) -> EnvFilter {
 pub(crate) fn install(
     name: &'static str,
     settings: &TelemetrySettings,
-    traces: &SdkTracerProvider,
+    traces: Option<&SdkTracerProvider>,
 ) -> Result<(), TelemetryError> {
     let filter = filter(&settings.log_level);
     let lines = match settings.log_format {
@@ -41,7 +41,7 @@ pub(crate) fn install(
             .boxed(),
         LogFormat::Text => fmt::layer().with_target(false).with_writer(std::io::stderr).boxed(),
     };
-    let spans = tracing_opentelemetry::layer().with_tracer(traces.tracer(name));
+    let spans = traces.map(|traces| tracing_opentelemetry::layer().with_tracer(traces.tracer(name)));
     tracing_subscriber::registry()
         .with(filter)
         .with(lines)

@@ -1,4 +1,4 @@
-//! The tracer provider: always there, so that every request has a trace id; exporting only when told where.
+//! The tracer provider, where spans are exported.
 
 use std::time::Duration;
 
@@ -12,16 +12,11 @@ use crate::TelemetryError;
 /// A collector that does not answer must not hold spans, and so memory, for long.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
 
-pub(crate) fn provider(
-    name: &'static str,
-    endpoint: Option<&str>,
-) -> Result<SdkTracerProvider, TelemetryError> {
+pub(crate) fn provider(name: &'static str, endpoint: &str) -> Result<SdkTracerProvider, TelemetryError> {
+    crate::propagation::collected_from_now_on();
     opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
     let resource = Resource::builder().with_service_name(name).build();
     let builder = SdkTracerProvider::builder().with_resource(resource);
-    let Some(endpoint) = endpoint else {
-        return Ok(builder.build());
-    };
     let endpoint = format!("{}/v1/traces", endpoint.trim_end_matches('/'));
     // The batch processor exports from a thread of its own, so its client is a blocking one; that client
     // starts a runtime, which must not happen on a thread of ours.

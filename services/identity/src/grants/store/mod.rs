@@ -4,6 +4,8 @@
 mod postgres;
 mod sqlserver;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -23,6 +25,12 @@ pub(crate) enum StoreError {
     /// The database is away or refuses.
     #[error("the database failed")]
     Database(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The same failure as that of others who asked together with this one.
+    #[error(transparent)]
+    Shared(Arc<StoreError>),
+    /// Nobody answers any more.
+    #[error("the look at the database was given up")]
+    GivenUp,
 }
 
 /// What an access token names, as far as the store knows about it.
@@ -34,6 +42,13 @@ pub(crate) struct Named {
     /// The user and the session, for a user's token.
     pub(crate) account: Option<Uuid>,
     pub(crate) session: Option<Uuid>,
+}
+
+impl Named {
+    /// Whether it ends with nothing but itself.
+    pub(super) fn is_alone(&self) -> bool {
+        self.family.is_none() && self.account.is_none() && self.session.is_none()
+    }
 }
 
 /// What the store knows about an access token.
@@ -93,7 +108,12 @@ pub(crate) trait GrantStore: Send + Sync {
         now: OffsetDateTime,
     ) -> Result<Option<Holder>, StoreError>;
 
-    async fn token_state(&self, token: &Named, now: OffsetDateTime) -> Result<TokenState, StoreError>;
+    /// What is known about each of these tokens, in their order.
+    async fn token_states(
+        &self,
+        tokens: &[Named],
+        now: OffsetDateTime,
+    ) -> Result<Vec<TokenState>, StoreError>;
 
     /// What somebody agreed to give to a client.
     async fn consent(&self, account: Uuid, client_id: &str) -> Result<Option<Scopes>, StoreError>;

@@ -18,6 +18,18 @@ impl PostgresGrants {
     pub(crate) fn new(pool: PgPool) -> Self {
         Self(pool)
     }
+
+    /// What is known about tokens that name nothing else: services', which are most of those that are asked about.
+    async fn revoked(&self, tokens: &[Named]) -> Result<Vec<TokenState>, StoreError> {
+        let query = sqlx::query_scalar("SELECT jti_hash FROM revoked_tokens WHERE jti_hash = ANY ($1)");
+        let names: Vec<&[u8]> = tokens.iter().map(|token| token.jti.as_slice()).collect();
+        let revoked: Vec<Vec<u8>> = query.bind(names).fetch_all(&self.0).await?;
+        let state = |token: &Named| match revoked.iter().any(|it| it.as_slice() == token.jti.as_slice()) {
+            true => TokenState::Ended,
+            false => TokenState::Service,
+        };
+        Ok(tokens.iter().map(state).collect())
+    }
 }
 
 impl From<sqlx::Error> for StoreError {
@@ -180,25 +192,35 @@ impl GrantStore for PostgresGrants {
         Ok(row.map(HolderRow::into_holder))
     }
 
-    async fn token_state(&self, token: &Named, now: OffsetDateTime) -> Result<TokenState, StoreError> {
-        let row: StateRow = sqlx::query_as(
-            "SELECT EXISTS (SELECT FROM revoked_tokens WHERE jti_hash = $1)
-                    OR ($2::uuid IS NOT NULL AND NOT EXISTS (
-                        SELECT FROM refresh_families WHERE id = $2 AND revoked_at IS NULL))
-                    OR ($4::uuid IS NOT NULL AND NOT EXISTS (
-                        SELECT FROM sessions WHERE id = $4 AND ended_at IS NULL AND expires_at > $5)) AS ended,
+    async fn token_states(
+        &self,
+        tokens: &[Named],
+        now: OffsetDateTime,
+    ) -> Result<Vec<TokenState>, StoreError> {
+        if tokens.iter().all(Named::is_alone) {
+            return self.revoked(tokens).await;
+        }
+        let rows: Vec<StateRow> = sqlx::query_as(
+            "SELECT EXISTS (SELECT FROM revoked_tokens WHERE jti_hash = t.jti)
+                    OR (t.family IS NOT NULL AND NOT EXISTS (
+                        SELECT FROM refresh_families WHERE id = t.family AND revoked_at IS NULL))
+                    OR (t.session IS NOT NULL AND NOT EXISTS (
+                        SELECT FROM sessions WHERE id = t.session AND ended_at IS NULL AND expires_at > $5))
+                    AS ended,
                     a.instructor, a.admin, a.email_verified_at IS NOT NULL AS email_verified
-             FROM (SELECT 1) one
-             LEFT JOIN accounts a ON a.id = $3 AND a.deleted_at IS NULL AND a.locked_at IS NULL",
+             FROM unnest($1::bytea[], $2::uuid[], $3::uuid[], $4::uuid[]) WITH ORDINALITY
+                  AS t (jti, family, account, session, place)
+             LEFT JOIN accounts a ON a.id = t.account AND a.deleted_at IS NULL AND a.locked_at IS NULL
+             ORDER BY t.place",
         )
-        .bind(token.jti.as_slice())
-        .bind(token.family)
-        .bind(token.account)
-        .bind(token.session)
+        .bind(tokens.iter().map(|token| token.jti.as_slice()).collect::<Vec<_>>())
+        .bind(tokens.iter().map(|token| token.family).collect::<Vec<_>>())
+        .bind(tokens.iter().map(|token| token.account).collect::<Vec<_>>())
+        .bind(tokens.iter().map(|token| token.session).collect::<Vec<_>>())
         .bind(now)
-        .fetch_one(&self.0)
+        .fetch_all(&self.0)
         .await?;
-        Ok(row.into_state(token))
+        Ok(rows.into_iter().zip(tokens).map(|(row, token)| row.into_state(token)).collect())
     }
 
     async fn consent(&self, account: Uuid, client_id: &str) -> Result<Option<Scopes>, StoreError> {

@@ -42,6 +42,31 @@ impl SqlServerGrants {
             Err(error) => Err(error.into()),
         }
     }
+
+    async fn token_state(&self, token: &Named, now: OffsetDateTime) -> Result<TokenState, StoreError> {
+        let sql = "SELECT CAST(CASE WHEN EXISTS (SELECT 1 FROM revoked_tokens WHERE jti_hash = @P1)
+                        OR (@P2 IS NOT NULL AND NOT EXISTS (
+                            SELECT 1 FROM refresh_families WHERE id = @P2 AND revoked_at IS NULL))
+                        OR (@P4 IS NOT NULL AND NOT EXISTS (
+                            SELECT 1 FROM sessions WHERE id = @P4 AND ended_at IS NULL AND expires_at > @P5))
+                        THEN 1 ELSE 0 END AS bit) AS ended,
+                          a.instructor, a.admin, a.email_verified_at, @P4 AS active
+                   FROM (SELECT 1 AS n) one
+                   LEFT JOIN accounts a ON a.id = @P3 AND a.deleted_at IS NULL AND a.locked_at IS NULL";
+        let [family, account, session] =
+            [token.family, token.account, token.session].map(|id| id.map(Uuid::into_bytes));
+        let family: Option<&[u8]> = family.as_ref().map(<[u8; 16]>::as_slice);
+        let account: Option<&[u8]> = account.as_ref().map(<[u8; 16]>::as_slice);
+        let session: Option<&[u8]> = session.as_ref().map(<[u8; 16]>::as_slice);
+        let rows = self.query(sql, &[&token.jti.as_slice(), &family, &account, &session, &utc(now)]).await?;
+        let row = rows.first().ok_or(StoreError::Corrupt)?;
+        let ended = row.try_get::<bool, _>("ended").ok().flatten().ok_or(StoreError::Corrupt)?;
+        Ok(match (ended, token.account, read_holder(row)) {
+            (true, ..) | (false, Some(_), None) => TokenState::Ended,
+            (false, None, _) => TokenState::Service,
+            (false, Some(_), Some(holder)) => TokenState::User(holder),
+        })
+    }
 }
 
 impl From<SqlServerError> for StoreError {
@@ -215,29 +240,16 @@ impl GrantStore for SqlServerGrants {
         Ok(rows.first().and_then(read_holder))
     }
 
-    async fn token_state(&self, token: &Named, now: OffsetDateTime) -> Result<TokenState, StoreError> {
-        let sql = "SELECT CAST(CASE WHEN EXISTS (SELECT 1 FROM revoked_tokens WHERE jti_hash = @P1)
-                        OR (@P2 IS NOT NULL AND NOT EXISTS (
-                            SELECT 1 FROM refresh_families WHERE id = @P2 AND revoked_at IS NULL))
-                        OR (@P4 IS NOT NULL AND NOT EXISTS (
-                            SELECT 1 FROM sessions WHERE id = @P4 AND ended_at IS NULL AND expires_at > @P5))
-                        THEN 1 ELSE 0 END AS bit) AS ended,
-                          a.instructor, a.admin, a.email_verified_at, @P4 AS active
-                   FROM (SELECT 1 AS n) one
-                   LEFT JOIN accounts a ON a.id = @P3 AND a.deleted_at IS NULL AND a.locked_at IS NULL";
-        let [family, account, session] =
-            [token.family, token.account, token.session].map(|id| id.map(Uuid::into_bytes));
-        let family: Option<&[u8]> = family.as_ref().map(<[u8; 16]>::as_slice);
-        let account: Option<&[u8]> = account.as_ref().map(<[u8; 16]>::as_slice);
-        let session: Option<&[u8]> = session.as_ref().map(<[u8; 16]>::as_slice);
-        let rows = self.query(sql, &[&token.jti.as_slice(), &family, &account, &session, &utc(now)]).await?;
-        let row = rows.first().ok_or(StoreError::Corrupt)?;
-        let ended = row.try_get::<bool, _>("ended").ok().flatten().ok_or(StoreError::Corrupt)?;
-        Ok(match (ended, token.account, read_holder(row)) {
-            (true, ..) | (false, Some(_), None) => TokenState::Ended,
-            (false, None, _) => TokenState::Service,
-            (false, Some(_), Some(holder)) => TokenState::User(holder),
-        })
+    async fn token_states(
+        &self,
+        tokens: &[Named],
+        now: OffsetDateTime,
+    ) -> Result<Vec<TokenState>, StoreError> {
+        let mut states = Vec::with_capacity(tokens.len());
+        for token in tokens {
+            states.push(self.token_state(token, now).await?);
+        }
+        Ok(states)
     }
 
     async fn consent(&self, account: Uuid, client_id: &str) -> Result<Option<Scopes>, StoreError> {

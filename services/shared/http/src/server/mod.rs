@@ -4,6 +4,7 @@ mod admin;
 mod layers;
 mod listen;
 mod readiness;
+mod series;
 mod settings;
 
 pub use admin::admin_router;
