@@ -97,8 +97,8 @@ pub struct PasswordSettings {
     #[arg(long, env, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=16))]
     pub argon2_parallelism: u32,
 
-    /// Memory for all hashes at the same time in MiB, at least one hash; the others wait up to 5 s, then
-    /// they are answered 503.
+    /// Memory for all hashes at the same time in MiB, at least one hash, and never more hashes than there are
+    /// cores; the others wait up to 5 s, then they are answered 503.
     #[arg(long, env, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub password_memory_mib: u32,
 }

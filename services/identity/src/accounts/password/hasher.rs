@@ -1,22 +1,25 @@
-//! Argon2id, as many at a time as memory allows. The others wait, in a queue with an end and not for ever.
+//! Argon2id, as many at a time as memory and cores allow. The others wait, in a queue with an end and not for ever.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use platform_service::StartError;
 use tokio::sync::Semaphore;
 
 use super::Password;
 use crate::capability;
+use crate::oauth::{equal, random};
 use crate::settings::PasswordSettings;
 
 /// How many may wait for each one that is hashed; beyond, waiting would take longer than anybody waits.
 const QUEUE_FOR_EACH: usize = 16;
 /// How long one waits.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Bytes of a salt (RFC 9106 §3.1) and of a hash.
+const SALT: usize = 16;
 
 /// Why a password was not hashed.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +48,11 @@ struct Inner {
     params: Params,
     queue: Semaphore,
     at_a_time: Arc<Semaphore>,
+    /// How many wait for their turn or have it.
+    here: AtomicUsize,
+    /// The memory of hashes that have ended, for those that wait: getting it anew costs a tenth of a hash. Where
+    /// nobody waits it is given back.
+    memory: Mutex<Vec<Vec<Block>>>,
     /// What the password of an account that does not exist is compared with, so that it costs the same.
     decoy: OnceLock<String>,
 }
@@ -55,11 +63,16 @@ impl Hasher {
             (settings.argon2_memory_kib, settings.argon2_iterations, settings.argon2_parallelism);
         let params = Params::new(memory, iterations, lanes, None)
             .map_err(|error| anyhow::anyhow!("ARGON2_MEMORY_KIB: {error}"))?;
-        let at_a_time = usize::try_from(settings.password_memory_mib * 1024 / memory.max(1))?.max(1);
+        let fit = usize::try_from(settings.password_memory_mib * 1024 / memory.max(1))?.max(1);
+        // More than there are cores would only take turns, each with its memory.
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let at_a_time = fit.min(cores);
         Ok(Self(Arc::new(Inner {
             params,
             queue: Semaphore::new(at_a_time * (QUEUE_FOR_EACH + 1)),
             at_a_time: Arc::new(Semaphore::new(at_a_time)),
+            here: AtomicUsize::new(0),
+            memory: Mutex::default(),
             decoy: OnceLock::new(),
         })))
     }
@@ -98,37 +111,87 @@ impl Hasher {
         work: impl FnOnce(&Inner) -> Result<T, HashError> + Send + 'static,
     ) -> Result<T, HashError> {
         let _place = self.0.queue.try_acquire().map_err(|_| HashError::Busy)?;
+        let here = Here::new(&self.0);
         let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.0.at_a_time).acquire_owned());
         let turn = turn.await.map_err(|_| HashError::Busy)?.map_err(failed)?;
-        let inner = Arc::clone(&self.0);
         // The turn goes along: a request that is given up does not free memory that is still in use.
         let work = move || {
-            let outcome = work(&inner);
-            drop(turn);
+            let outcome = work(&here.0);
+            drop((here, turn));
             outcome
         };
         tokio::task::spawn_blocking(work).await.map_err(failed)?
     }
 }
 
+/// One of those who are here. The last one to leave gives all memory back.
+struct Here(Arc<Inner>);
+
+impl Here {
+    fn new(inner: &Arc<Inner>) -> Self {
+        inner.here.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(inner))
+    }
+}
+
+impl Drop for Here {
+    fn drop(&mut self) {
+        let others = self.0.here.fetch_sub(1, Ordering::SeqCst) - 1;
+        self.0.memory().truncate(others);
+    }
+}
+
 impl Inner {
     fn hash(&self, password: &Password) -> Result<String, HashError> {
-        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, self.params.clone());
-        argon2.hash_password(password.as_bytes()).map(|hash| hash.to_string()).map_err(failed)
+        let salt = random::<SALT>();
+        let hash = self.compute(Algorithm::Argon2id, Version::V0x13, &self.params, password, &salt)?;
+        Ok(PasswordHash {
+            algorithm: Algorithm::Argon2id.ident(),
+            version: Some(Version::V0x13.into()),
+            params: ParamsString::try_from(&self.params).map_err(failed)?,
+            salt: Some(Salt::new(&salt).map_err(failed)?),
+            hash: Some(hash),
+        }
+        .to_string())
     }
 
     fn verify(&self, password: &Password, hash: &str) -> Result<Verified, HashError> {
         let parsed = PasswordHash::new(hash).map_err(failed)?;
-        let matches = match Argon2::default().verify_password(password.as_bytes(), &parsed) {
-            Ok(()) => true,
-            Err(argon2::password_hash::Error::PasswordInvalid) => false,
-            Err(error) => return Err(failed(error)),
+        let (Some(salt), Some(expected)) = (&parsed.salt, &parsed.hash) else {
+            return Err(failed("the kept hash is incomplete"));
         };
-        let weaker = Params::try_from(&parsed).map_or(true, |kept| {
-            kept.m_cost() < self.params.m_cost() || kept.t_cost() < self.params.t_cost()
-        });
+        let algorithm = Algorithm::try_from(parsed.algorithm.as_str()).map_err(failed)?;
+        let version = parsed.version.map_or(Ok(Version::V0x13), Version::try_from).map_err(failed)?;
+        let kept = Params::try_from(&parsed).map_err(failed)?;
+        let computed = self.compute(algorithm, version, &kept, password, salt)?;
+        let matches = equal(computed.as_bytes(), expected.as_bytes());
+        let weaker = kept.m_cost() < self.params.m_cost() || kept.t_cost() < self.params.t_cost();
         let rehashed = if matches && weaker { Some(self.hash(password)?) } else { None };
         Ok(Verified { matches, rehashed })
+    }
+
+    fn compute(
+        &self,
+        algorithm: Algorithm,
+        version: Version,
+        params: &Params,
+        password: &Password,
+        salt: &[u8],
+    ) -> Result<Output, HashError> {
+        let mut memory = self.memory().pop().unwrap_or_default();
+        memory.resize(params.block_count(), Block::new());
+        let mut bytes = [0; Output::MAX_LENGTH];
+        let length = params.output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN);
+        let hash = bytes.get_mut(..length).ok_or_else(|| failed("the kept hash is too long"))?;
+        let argon2 = Argon2::new(algorithm, version, params.clone());
+        let computed = argon2.hash_password_into_with_memory(password.as_bytes(), salt, hash, &mut memory);
+        self.memory().push(memory);
+        computed.map_err(failed)?;
+        Output::new(hash).map_err(failed)
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Vec<Vec<Block>>> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -193,6 +256,39 @@ mod tests {
         let verified = strong.verify(Password::typed("correct horse"), Some(weak.clone())).await.unwrap();
         assert!(verified.rehashed.unwrap().contains("m=128,"));
         assert_eq!(strong.verify(Password::typed("wrong"), Some(weak)).await.unwrap().rehashed, None);
+    }
+
+    #[tokio::test]
+    async fn a_hash_of_the_library_is_that_of_the_library() {
+        use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
+        let hasher = hasher(64);
+        let ours = hasher.hash(Password::typed("correct horse")).await.unwrap();
+        let parsed = PasswordHash::new(&ours).unwrap();
+        Argon2::default().verify_password(b"correct horse", &parsed).unwrap();
+        let params = Params::new(128, 2, 1, Some(48)).unwrap();
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let theirs = argon2.hash_password(b"correct horse").unwrap().to_string();
+        assert!(hasher.verify(Password::typed("correct horse"), Some(theirs)).await.unwrap().matches);
+        for broken in ["", "$argon2id$v=19$m=64,t=1,p=1$c2FsdHNhbHQ", &ours.replace("m=64", "m=0")] {
+            let verified = hasher.verify(Password::typed("correct horse"), Some(broken.to_owned())).await;
+            assert!(matches!(verified, Err(HashError::Failed(_))), "{broken}");
+        }
+    }
+
+    #[tokio::test]
+    async fn memory_is_kept_for_those_who_wait_and_given_back_by_the_last() {
+        let hasher = hasher(256);
+        let at_a_time = hasher.0.at_a_time.available_permits();
+        let all = (0..12).map(|_| {
+            let hasher = hasher.clone();
+            tokio::spawn(async move { hasher.hash(Password::typed("correct horse")).await.unwrap() })
+        });
+        for one in all.collect::<Vec<_>>() {
+            one.await.unwrap();
+            assert!(hasher.0.memory().len() <= at_a_time);
+        }
+        assert_eq!(hasher.0.here.load(Ordering::SeqCst), 0);
+        assert!(hasher.0.memory().is_empty());
     }
 
     #[tokio::test]
