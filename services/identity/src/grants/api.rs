@@ -81,6 +81,7 @@ async fn answer(grants: &Grants, request: Request) -> Result<TokenAnswer, OAuthE
     let grant = GRANT_TYPES.into_iter().find(|grant| grant.as_str() == grant_type);
     let grant = grant.filter(|grant| *grant != Grant::Password || grants.rules.password_grant);
     let grant = grant.ok_or_else(|| OAuthError::unsupported_grant_type("there is no such grant here"))?;
+    grants.tokens.started().await;
     let now = platform_service::now();
     let client = grants.authentication.client(&headers, &parameters, now).await?;
     if !client.may(grant) {

@@ -36,6 +36,7 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
     ),
 )]
 async fn jwks(extract::State(State(keys)): extract::State<State>) -> Result<Response, Problem> {
+    keys.looked_at().await;
     let jwks = keys
         .jwks()
         .ok_or_else(|| problem::UNAVAILABLE.detail("the keys can't be read yet, try again").retry_after(1))?;

@@ -58,7 +58,7 @@ pub(super) struct Known {
     /// The published ones with their private halves, by generation.
     pub(super) signing: Vec<Arc<SigningKey>>,
     /// Why there is no key to sign with; `None` before the first look.
-    state: Option<Result<(), String>>,
+    pub(super) state: Option<Result<(), String>>,
 }
 
 /// Keeps the set of keys.

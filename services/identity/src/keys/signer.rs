@@ -1,6 +1,7 @@
 //! Keys in the form that requests use them: opened or parsed once, and kept.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, EcdsaKeyPair, ParsedPublicKey};
@@ -12,6 +13,9 @@ use tokio::sync::watch;
 use super::domain::{Jwks, KeyError, StoredKey};
 use super::keeper::Known;
 use super::keyring::Keyring;
+
+/// The first look at the keys takes no longer unless the database is away.
+const FIRST_LOOK: Duration = Duration::from_secs(2);
 
 /// A key that signs from a moment on.
 pub(crate) struct SigningKey {
@@ -92,6 +96,18 @@ pub(crate) struct Keys(watch::Receiver<Known>);
 impl Keys {
     pub(super) fn new(known: watch::Receiver<Known>) -> Self {
         Self(known)
+    }
+
+    /// Waits for the first look at the keys, which a process takes as it starts. Only then can it be said that there
+    /// are none; whoever asks before readiness says yes would get an error that is over in a moment.
+    pub(crate) async fn looked_at(&self) {
+        if self.0.borrow().state.is_some() {
+            return;
+        }
+        let mut known = self.0.clone();
+        // In time or not: the caller sees what is there.
+        let first_look = known.wait_for(|known| known.state.is_some());
+        let _ = tokio::time::timeout(FIRST_LOOK, first_look).await;
     }
 
     /// The published set; `None` until it could be read.

@@ -50,6 +50,9 @@ mod tests {
             ("proto=https; for=203.0.113.7, for=10.0.0.1", "203.0.113.7"),
             ("for=\"[2001:db8:cafe:1::17]:4711\"", "2001:db8:cafe:1::/64"),
             ("for=\"[::ffff:203.0.113.7]\"", "203.0.113.7"),
+            // As our gateway writes it.
+            ("for=192.0.2.9;host=\"courses.example.com\";proto=https", "192.0.2.9"),
+            ("for=\"[2001:db8::1]\";host=\"localhost:8080\";proto=http", "2001:db8:0:0::/64"),
             ("for=_hidden", "unknown"),
             ("nonsense", "unknown"),
             ("", "unknown"),

@@ -46,6 +46,11 @@ impl Tokens {
         Self { issuer: issuer.into(), keys, authenticator }
     }
 
+    /// Waits for the keys while the process starts.
+    pub(crate) async fn started(&self) {
+        self.keys.looked_at().await;
+    }
+
     /// Signs an access token.
     pub(crate) fn access(&self, claims: &AccessToken, now: OffsetDateTime) -> Result<String, TokensError> {
         self.sign(Kind::Access, &serde_json::to_vec(claims)?, now)
