@@ -1,5 +1,8 @@
 //! Tokens with which a component calls another one: by client credentials (RFC 6749 §4.4), kept, renewed
 //! before they end, and dropped when the other one refuses them.
+//!
+//! However many need one at a time, there is one request for it, and all of them get what comes of it; also a
+//! failure, so that a provider that hangs costs each of them one wait and no more.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -12,6 +15,7 @@ use platform_http::client::{ClientError, PeerClient};
 use platform_http::server::{CheckError, Dependency, Need};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use url::Url;
 
@@ -19,6 +23,10 @@ use url::Url;
 const RENEWED_AT: f64 = 0.8;
 /// A token that ends within this time may end on its way.
 const MARGIN: Duration = Duration::from_secs(5);
+/// After a failure nobody asks again for as long as it took to fail, but at least and at most this long: a provider
+/// that hangs is left alone, and one that only restarts is asked again soon.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// How a component proves to the provider which client it is; the client's id is its name.
 #[derive(Clone, Debug, clap::Args)]
@@ -32,15 +40,30 @@ pub struct ClientSettings {
     pub client_secret_file: SecretFile,
 }
 
-/// Why there is no token.
-#[derive(Debug, thiserror::Error)]
+/// Why there is no token. Everybody who waited for the same request has the same one.
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum TokenError {
     /// The secret can't be read.
     #[error(transparent)]
-    Secret(#[from] SecretFileError),
+    Secret(Arc<SecretFileError>),
     /// The provider is away or refuses.
     #[error(transparent)]
-    Provider(#[from] ClientError),
+    Provider(Arc<ClientError>),
+    /// The request ended without an answer, with the runtime that it ran in.
+    #[error("the request for a token was given up")]
+    GivenUp,
+}
+
+impl From<SecretFileError> for TokenError {
+    fn from(error: SecretFileError) -> Self {
+        Self::Secret(Arc::new(error))
+    }
+}
+
+impl From<ClientError> for TokenError {
+    fn from(error: ClientError) -> Self {
+        Self::Provider(Arc::new(error))
+    }
 }
 
 /// Why a call with a token gave no usable answer.
@@ -73,15 +96,20 @@ struct Inner {
     client_id: &'static str,
     secret: SecretFile,
     provider: PeerClient,
-    scopes: Mutex<HashMap<&'static str, Arc<Slot>>>,
+    scopes: Mutex<HashMap<&'static str, Slot>>,
 }
 
+/// What is known of one scope's token.
 #[derive(Default)]
 struct Slot {
-    held: Mutex<Option<Held>>,
-    /// Whoever holds this is the one who asks.
-    asking: tokio::sync::Mutex<()>,
+    held: Option<Held>,
+    /// The request under way; what came of it goes to everybody who waits.
+    asking: Option<watch::Receiver<Option<Outcome>>>,
+    /// What the last request failed with, and until when nobody asks again.
+    failed: Option<(TokenError, Instant)>,
 }
+
+type Outcome = Result<Arc<str>, TokenError>;
 
 #[derive(Clone)]
 struct Held {
@@ -113,30 +141,67 @@ impl ServiceTokens {
     ///
     /// # Errors
     /// When there is none and none can be had.
-    pub async fn token(&self, scope: &'static str) -> Result<Arc<str>, TokenError> {
-        let slot = Arc::clone(lock(&self.0.scopes).entry(scope).or_default());
-        let now = Instant::now();
-        let usable = slot.held().filter(|held| now + MARGIN < held.ends_at);
-        match usable {
-            Some(held) if now < held.renew_at => Ok(held.token),
-            // Due, and not urgent: one renews it, the others go on with what there is.
-            Some(held) => {
-                let Ok(_asking) = slot.asking.try_lock() else { return Ok(held.token) };
-                match self.ask(scope, &slot).await {
-                    Ok(token) => Ok(token),
-                    Err(error) => {
-                        tracing::warn!(scope, %error, "a service token can't be renewed yet");
-                        Ok(held.token)
+    pub async fn token(&self, scope: &'static str) -> Outcome {
+        let mut asking = {
+            let mut scopes = lock(&self.0.scopes);
+            let slot = scopes.entry(scope).or_default();
+            let now = Instant::now();
+            // Of one with a very short life the margin is most; it serves until it is due.
+            let serves = |held: &Held| now < held.renew_at || now + MARGIN < held.ends_at;
+            let usable = slot.held.clone().filter(serves);
+            let failed =
+                slot.failed.as_ref().filter(|(_, until)| now < *until).map(|(error, _)| error.clone());
+            match (usable, failed) {
+                (Some(held), failed) => {
+                    // Due, and not urgent: it is renewed, and meanwhile all go on with what there is.
+                    if now >= held.renew_at && failed.is_none() {
+                        drop(self.asking(scope, slot));
                     }
+                    return Ok(held.token);
                 }
+                (None, Some(error)) => return Err(error),
+                (None, None) => self.asking(scope, slot),
             }
-            None => {
-                let _asking = slot.asking.lock().await;
-                // Another one may have asked while this one waited.
-                match slot.held().filter(|held| Instant::now() < held.renew_at) {
-                    Some(held) => Ok(held.token),
-                    None => self.ask(scope, &slot).await,
+        };
+        let outcome = asking.wait_for(Option::is_some).await.ok().and_then(|outcome| outcome.clone());
+        outcome.unwrap_or(Err(TokenError::GivenUp))
+    }
+
+    /// The request under way, or a new one. It is a task of its own: whoever began it may leave.
+    fn asking(&self, scope: &'static str, slot: &mut Slot) -> watch::Receiver<Option<Outcome>> {
+        // One whose runtime has ended never answers.
+        let running = slot.asking.as_ref().filter(|asking| asking.has_changed().is_ok());
+        if let Some(asking) = running {
+            return asking.clone();
+        }
+        let (answer, asking) = watch::channel(None);
+        slot.asking = Some(asking.clone());
+        let tokens = self.clone();
+        tokio::spawn(async move {
+            let begun = Instant::now();
+            let asked = tokens.ask(scope).await;
+            answer.send_replace(Some(tokens.learn(scope, begun, asked)));
+        });
+        asking
+    }
+
+    /// Takes note of what came of a request.
+    fn learn(&self, scope: &'static str, begun: Instant, asked: Result<Held, TokenError>) -> Outcome {
+        let mut scopes = lock(&self.0.scopes);
+        let slot = scopes.entry(scope).or_default();
+        slot.asking = None;
+        match asked {
+            Ok(held) => {
+                slot.failed = None;
+                Ok(slot.held.insert(held).token.clone())
+            }
+            Err(error) => {
+                if slot.held.is_some() {
+                    tracing::warn!(scope, %error, "a service token can't be renewed yet");
                 }
+                let pause = begun.elapsed().clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
+                slot.failed = Some((error.clone(), Instant::now() + pause));
+                Err(error)
             }
         }
     }
@@ -167,8 +232,8 @@ impl ServiceTokens {
 
     /// Drops a token, unless another one has taken its place: of many who are refused at once, one asks.
     fn forget(&self, scope: &'static str, refused: &Arc<str>) {
-        if let Some(slot) = lock(&self.0.scopes).get(scope) {
-            lock(&slot.held).take_if(|held| Arc::ptr_eq(&held.token, refused));
+        if let Some(slot) = lock(&self.0.scopes).get_mut(scope) {
+            slot.held.take_if(|held| Arc::ptr_eq(&held.token, refused));
         }
     }
 
@@ -182,7 +247,7 @@ impl ServiceTokens {
         })
     }
 
-    async fn ask(&self, scope: &'static str, slot: &Slot) -> Result<Arc<str>, TokenError> {
+    async fn ask(&self, scope: &'static str) -> Result<Held, TokenError> {
         let Inner { client_id, secret, provider, .. } = &*self.0;
         let (user, password) = (form_encoded(client_id), form_encoded(&secret.read()?));
         let request = provider
@@ -191,17 +256,9 @@ impl ServiceTokens {
             .form(&[("grant_type", "client_credentials"), ("scope", scope)]);
         let now = Instant::now();
         let answer: Answer = provider.json(request).await?;
-        let (token, life) = (Arc::from(answer.access_token), Duration::from_secs(answer.expires_in.into()));
-        let held =
-            Held { token: Arc::clone(&token), renew_at: now + life.mul_f64(RENEWED_AT), ends_at: now + life };
-        *lock(&slot.held) = Some(held);
-        Ok(token)
-    }
-}
-
-impl Slot {
-    fn held(&self) -> Option<Held> {
-        lock(&self.held).clone()
+        let life = Duration::from_secs(answer.expires_in.into());
+        let token = Arc::from(answer.access_token);
+        Ok(Held { token, renew_at: now + life.mul_f64(RENEWED_AT), ends_at: now + life })
     }
 }
 

@@ -1,5 +1,5 @@
 //! How a component gets tokens of its own: asked for once, kept, renewed early, with the secret of the day.
-#![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test's helpers fail the test")]
 
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,9 +11,9 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use platform_auth::{ClientSettings, ServiceTokens};
+use platform_auth::{ClientSettings, ServiceTokens, TokenError};
 use platform_http::client::PeerClient;
-use platform_testkit::{eventually, secret_file};
+use platform_testkit::{TcpProxy, eventually, secret_file};
 use serde_json::{Value, json};
 
 /// A token endpoint that numbers its tokens.
@@ -107,8 +107,48 @@ async fn without_the_provider_there_is_an_error_and_then_a_token() {
     let tokens = tokens(&endpoint, &secret).await;
     let error = tokens.token("a").await.unwrap_err().to_string();
     assert!(error.contains("identity answered 503") && !error.contains("secret"), "{error}");
+    assert!(tokens.token("a").await.is_err());
+    assert_eq!(endpoint.asked(), 1, "right after a failure nobody asks again");
     endpoint.0.life.store(300, Ordering::SeqCst);
-    assert_eq!(&*tokens.token("a").await.unwrap(), "1");
+    eventually(Duration::from_secs(10), || async { tokens.token("a").await.is_ok_and(|it| &*it == "1") })
+        .await;
+}
+
+#[tokio::test]
+async fn of_many_who_wait_for_a_provider_that_hangs_one_asks_and_all_learn_that_it_failed() {
+    let (endpoint, secret) = (Endpoint::default(), secret_file("secret"));
+    endpoint.0.life.store(300, Ordering::SeqCst);
+    let url: url::Url = endpoint.start().await.parse().unwrap();
+    let network = TcpProxy::to(format!("127.0.0.1:{}", url.port().unwrap())).await;
+    let settings = ClientSettings {
+        token_url: format!("http://{}/identity/token", network.address()).parse().unwrap(),
+        client_secret_file: secret.path().to_str().unwrap().parse().unwrap(),
+    };
+    let tokens = ServiceTokens::new("order", &settings).unwrap();
+    network.stall();
+    let waiting = (0..50).map(|_| {
+        let tokens = tokens.clone();
+        tokio::spawn(async move { tokens.token("a").await.unwrap_err() })
+    });
+    let waiting: Vec<_> = waiting.collect();
+    // Whoever asked first leaves; the others get their answer all the same.
+    waiting[0].abort();
+    // Had each asked anew, the last would wait for minutes.
+    let all = async {
+        let mut failures = Vec::new();
+        for one in waiting.into_iter().skip(1) {
+            failures.push(one.await.unwrap());
+        }
+        failures
+    };
+    let failures = tokio::time::timeout(Duration::from_secs(30), all).await.unwrap();
+    let TokenError::Provider(failure) = &failures[0] else { panic!("{:?}", failures[0]) };
+    let same = |other: &TokenError| matches!(other, TokenError::Provider(it) if Arc::ptr_eq(it, failure));
+    assert!(failures.iter().all(same), "they waited for one request");
+
+    network.heal();
+    eventually(Duration::from_secs(10), || async { tokens.token("a").await.is_ok() }).await;
+    assert!(endpoint.asked() <= 2, "the one that hung may arrive late, and the one that helped");
 }
 
 /// A peer that accepts every token but these.
