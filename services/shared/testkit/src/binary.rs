@@ -111,6 +111,14 @@ pub struct Running {
 }
 
 impl Running {
+    /// Sends SIGKILL, and is back before anything else can happen in a test with one thread.
+    ///
+    /// # Panics
+    /// When it is gone already.
+    pub fn kill(&mut self) {
+        self.child.start_kill().expect("it still runs");
+    }
+
     /// Sends SIGTERM, waits for the end and gives exit code and log. The code is `None` when a signal ended it.
     ///
     /// # Panics
