@@ -48,7 +48,7 @@ bench: tools ## Measure memory, binary size and start of each component
 	@bash e2e/bench.sh
 
 .PHONY: bench-identity
-bench-identity: tools ## Measure identity against Keycloak on the same PostgreSQL (needs java and mvn)
+bench-identity: tools ## Measure identity against Keycloak on the same PostgreSQL (8 minutes)
 	@bash e2e/bench/identity.sh
 
 .PHONY: bench-gateway

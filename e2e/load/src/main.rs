@@ -4,6 +4,7 @@
 //! asked the same questions by the same program. It sends to loopback addresses only and stops by itself.
 
 mod connection;
+mod hashing;
 mod work;
 
 use std::process::ExitCode;
@@ -14,6 +15,7 @@ use clap::Parser;
 use serde_json::json;
 
 use connection::Connection;
+use hashing::Cost;
 use work::{Kind, Target, Worker};
 
 /// A run never takes longer.
@@ -37,6 +39,8 @@ struct Arguments {
     warm_up: u64,
     #[command(flatten)]
     target: Target,
+    #[command(flatten)]
+    cost: Cost,
 }
 
 #[allow(clippy::print_stdout, clippy::print_stderr, reason = "the answer to the command")]
@@ -58,11 +62,15 @@ fn main() -> ExitCode {
 }
 
 async fn run(arguments: &Arguments) -> anyhow::Result<serde_json::Value> {
+    if arguments.kind == Kind::Hash {
+        let times = arguments.cost.measure(Duration::from_secs(arguments.seconds))?;
+        return Ok(summary(times, 0, arguments.seconds));
+    }
     let address = arguments.target.address()?;
     let mut tasks = tokio::task::JoinSet::new();
-    for _ in 0..arguments.connections {
+    for number in 0..arguments.connections {
         let connection = Connection::open(address).await?;
-        let worker = Worker::prepare(arguments.kind, &arguments.target, connection).await?;
+        let worker = Worker::prepare(arguments.kind, &arguments.target, connection, number).await?;
         let (warm_up, seconds) = (arguments.warm_up, arguments.seconds);
         tasks.spawn(measure(worker, Duration::from_secs(warm_up), Duration::from_secs(seconds)));
     }
@@ -73,17 +81,21 @@ async fn run(arguments: &Arguments) -> anyhow::Result<serde_json::Value> {
         times.extend(measured.times);
         failures += measured.failures;
     }
+    Ok(summary(times, failures, arguments.seconds))
+}
+
+fn summary(mut times: Vec<Duration>, failures: u64, seconds: u64) -> serde_json::Value {
     times.sort_unstable();
     let at =
         |share: usize| times.get(times.len() * share / 100).copied().unwrap_or_default().as_secs_f64() * 1e3;
     let count = u32::try_from(times.len()).map_or(f64::MAX, f64::from);
-    let per_second = count / Duration::from_secs(arguments.seconds).as_secs_f64();
-    Ok(json!({
+    let per_second = count / Duration::from_secs(seconds).as_secs_f64();
+    json!({
         "per_second": per_second.round(),
         "failures": failures,
         "p50_ms": (at(50) * 1e3).round() / 1e3,
         "p99_ms": (at(99) * 1e3).round() / 1e3,
-    }))
+    })
 }
 
 struct Measured {

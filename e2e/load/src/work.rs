@@ -20,24 +20,26 @@ pub(crate) enum Kind {
     Introspection,
     /// The next tokens of a chain (RFC 6749 §6), one chain a connection.
     Refresh,
-    /// Tokens for name and password (RFC 6749 §4.3).
+    /// Tokens for name and password (RFC 6749 §4.3), one user a connection.
     SignIn,
+    /// Nobody: how many passwords a core can hash.
+    Hash,
 }
 
 /// Whom to ask, and as whom.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Target {
     /// The token endpoint.
-    #[arg(long)]
+    #[arg(long, default_value = "http://127.0.0.1")]
     token_url: Url,
     /// The introspection endpoint.
     #[arg(long)]
     introspection_url: Option<Url>,
     /// A confidential client.
-    #[arg(long)]
+    #[arg(long, default_value = "")]
     client_id: String,
     /// Its secret, from the environment so that it shows in no list of processes.
-    #[arg(long, env = "LOAD_CLIENT_SECRET", hide_env_values = true)]
+    #[arg(long, env = "LOAD_CLIENT_SECRET", hide_env_values = true, default_value = "")]
     client_secret: String,
     /// The scopes of tokens for the client itself.
     #[arg(long, default_value = "")]
@@ -45,7 +47,7 @@ pub(crate) struct Target {
     /// The scopes of a user's tokens.
     #[arg(long, default_value = "openid")]
     user_scope: String,
-    /// A user.
+    /// A user; `{}` becomes the connection's number, from 0.
     #[arg(long, default_value = "")]
     username: String,
     /// The user's password.
@@ -71,10 +73,10 @@ impl Target {
         form(&[("grant_type", "client_credentials"), ("scope", &self.client_scope)])
     }
 
-    fn sign_in(&self) -> String {
+    fn sign_in(&self, connection: u16) -> String {
         form(&[
             ("grant_type", "password"),
-            ("username", &self.username),
+            ("username", &self.username.replace("{}", &connection.to_string())),
             ("password", &self.password),
             ("scope", &self.user_scope),
         ])
@@ -101,19 +103,23 @@ impl Worker {
         kind: Kind,
         target: &Target,
         mut connection: Connection,
+        number: u16,
     ) -> anyhow::Result<Self> {
         let authorization = target.basic();
         let mut url = target.token_url.clone();
         let body = match kind {
             Kind::ClientCredentials => target.client_credentials(),
-            Kind::SignIn => target.sign_in(),
+            Kind::SignIn => target.sign_in(number),
+            Kind::Hash => bail!("hashing asks nobody"),
             Kind::Introspection => {
                 let tokens =
                     first(&mut connection, &url, &authorization, target.client_credentials()).await?;
                 url = target.introspection_url.clone().context("--introspection-url is needed")?;
                 form(&[("token", text(&tokens, "access_token")?)])
             }
-            Kind::Refresh => refresh(&first(&mut connection, &url, &authorization, target.sign_in()).await?)?,
+            Kind::Refresh => {
+                refresh(&first(&mut connection, &url, &authorization, target.sign_in(number)).await?)?
+            }
         };
         Ok(Self { kind, connection, url, authorization, body })
     }
@@ -131,7 +137,7 @@ impl Worker {
                 self.body = refresh(&serde_json::from_slice(&answer)?)?;
                 Ok(true)
             }
-            Kind::ClientCredentials | Kind::SignIn => Ok(true),
+            Kind::ClientCredentials | Kind::SignIn | Kind::Hash => Ok(true),
         }
     }
 }
