@@ -139,7 +139,7 @@ start_keycloak() {
       \"credentials\": [{\"type\": \"password\", \"value\": \"$LOAD_PASSWORD\"}]}"
   done
   # It tells about a token only a client that is in the token's audience, hence the mapper.
-  # Without being told otherwise it signs with RS256; ours with ES256 always, in which Java is much slower.
+  # Without being told otherwise it signs with RS256; ours with ES256 always.
   local attributes=''
   [[ $algorithm == RS256 ]] || attributes=",
     \"attributes\": {\"access.token.signed.response.alg\": \"$algorithm\",
