@@ -5,6 +5,7 @@
 #
 #   ROUNDS=3 SECONDS_EACH=4 CONNECTIONS="4 16" WARM_UP=120 KEYCLOAK=26.7.3 bash e2e/bench/identity.sh
 #   KEYCLOAK=none …                 # ours alone, for quick work
+#   ALGORITHM=ES256 …               # what Keycloak signs with; RS256 unless told otherwise
 #   PROGRAMS=folder …               # programs that are built already: identity, courseplatform-load, -local
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -35,6 +36,7 @@ seconds=${SECONDS_EACH:-4}
 connections=${CONNECTIONS:-4 16}
 kinds=${KINDS:-client-credentials introspection refresh sign-in}
 warm_up=${WARM_UP:-120}
+algorithm=${ALGORITHM:-RS256}
 place=$(mktemp -d)
 processes=()
 # shellcheck disable=SC2317 # called by the trap
@@ -137,6 +139,11 @@ start_keycloak() {
       \"credentials\": [{\"type\": \"password\", \"value\": \"$LOAD_PASSWORD\"}]}"
   done
   # It tells about a token only a client that is in the token's audience, hence the mapper.
+  # Without being told otherwise it signs with RS256; ours with ES256 always.
+  local attributes=''
+  [[ $algorithm == RS256 ]] || attributes=",
+    \"attributes\": {\"access.token.signed.response.alg\": \"$algorithm\",
+                    \"id.token.signed.response.alg\": \"$algorithm\"}"
   mkdir -p "$home/data/import"
   cat >"$home/data/import/bench-realm.json" <<JSON
 {"realm": "bench", "enabled": true, "sslRequired": "none", "accessTokenLifespan": 300,
@@ -146,8 +153,7 @@ start_keycloak() {
    "standardFlowEnabled": false,
    "protocolMappers": [{"name": "audience", "protocol": "openid-connect",
      "protocolMapper": "oidc-audience-mapper", "config": {"included.client.audience": "$client",
-     "access.token.claim": "true", "introspection.token.claim": "true"}}],
-   "attributes": {"access.token.signed.response.alg": "ES256", "id.token.signed.response.alg": "ES256"}}],
+     "access.token.claim": "true", "introspection.token.claim": "true"}}]$attributes}],
  "users": [$people]}
 JSON
   local rest=${url#postgres://}
@@ -164,7 +170,9 @@ JSON
   processes+=("$keycloak")
   keycloak_start=$(until_answered 240 "$from" http://127.0.0.1:18180/realms/bench/.well-known/openid-configuration) ||
     { tail -n 40 "$place/keycloak.log" >&2; exit 1; }
-  # kc.sh ends as the Java process (exec), so its id is the server's.
+  # The server is a child of kc.sh.
+  keycloak=$(pgrep --parent "$keycloak" java)
+  processes+=("$keycloak")
   sleep 5
   keycloak_idle=$(memory_mb "$keycloak" VmRSS)
 }

@@ -50,8 +50,8 @@ struct Inner {
     at_a_time: Arc<Semaphore>,
     /// How many wait for their turn or have it.
     here: AtomicUsize,
-    /// The memory of hashes that have ended, for those that wait: getting it anew costs a tenth of a hash. Where
-    /// nobody waits it is given back.
+    /// The memory of hashes that have ended, for those that wait: had anew, each page of it would be cleared and
+    /// faulted in again. Where nobody waits it is given back.
     memory: Mutex<Vec<Vec<Block>>>,
     /// What the password of an account that does not exist is compared with, so that it costs the same.
     decoy: OnceLock<String>,
