@@ -267,7 +267,6 @@ mod tests {
     fn seen(hash: &str, facts: Facts) -> Seen {
         Seen {
             uid: "u".to_owned(),
-            resource_version: "1".to_owned(),
             generation: 1,
             controller: None,
             retained_by: None,

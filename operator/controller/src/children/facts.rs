@@ -24,8 +24,6 @@ pub const RETAINED_ANNOTATION: &str = "courseplatform.dev/retained";
 pub struct Seen {
     /// Its identity.
     pub uid: String,
-    /// Its version; opaque.
-    pub resource_version: String,
     /// The generation of its specification; 0 for kinds without one.
     pub generation: i64,
     /// The uid of the owner that controls it.
@@ -168,7 +166,6 @@ pub fn seen(kind: Kind, object: &DynamicObject) -> Seen {
     };
     Seen {
         uid: meta.uid.clone().unwrap_or_default(),
-        resource_version: meta.resource_version.clone().unwrap_or_default(),
         generation: meta.generation.unwrap_or_default(),
         controller: controller_uid(object),
         retained_by: annotation(RETAINED_ANNOTATION),

@@ -64,18 +64,16 @@ impl Children {
         self.lock().get(platform).cloned().unwrap_or_default()
     }
 
-    /// Takes over what a watch or a write of ours has told. True when it changes what is known,
-    /// not counting a mere new version.
+    /// Takes over what a watch or a write of ours has told. True when it changes what is known;
+    /// a mere new version doesn't.
     pub fn put(&self, platform: &PlatformKey, child: &ChildKey, seen: Seen) -> bool {
         let mut families = self.lock();
         let family = families.entry(platform.clone()).or_default();
-        let before = family.insert(child.clone(), seen);
-        match (before, family.get(child)) {
-            (Some(before), Some(now)) => {
-                Seen { resource_version: now.resource_version.clone(), ..before } != *now
-            }
-            _ => true,
+        if family.get(child) == Some(&seen) {
+            return false;
         }
+        family.insert(child.clone(), seen);
+        true
     }
 
     /// Forgets a child that is gone. True when it was known.

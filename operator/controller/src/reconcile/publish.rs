@@ -27,11 +27,12 @@ struct Written {
 }
 
 impl Known {
-    /// The newest status that is known: ours while the cache hasn't caught up with it.
-    pub(super) fn latest(&self, platform: &CoursePlatform) -> CoursePlatformStatus {
+    /// The newest status that is known: ours while the cache hasn't caught up with it, and not kept any longer.
+    pub(super) fn latest(&mut self, platform: &CoursePlatform) -> CoursePlatformStatus {
+        self.written = self.written.take().filter(|written| written.seen == platform.resource_version());
         match &self.written {
-            Some(written) if written.seen == platform.resource_version() => written.status.clone(),
-            _ => platform.status.clone().unwrap_or_default(),
+            Some(written) => written.status.clone(),
+            None => platform.status.clone().unwrap_or_default(),
         }
     }
 
