@@ -52,7 +52,7 @@ bench-identity: tools ## Measure identity against Keycloak on the same PostgreSQ
 	@bash e2e/bench/identity.sh
 
 .PHONY: bench-gateway
-bench-gateway: tools ## Measure the gateway's CPU time a request against nginx, Envoy and HAProxy
+bench-gateway: tools ## Measure the gateway's time and memory beside nginx, Envoy and HAProxy
 	@bash e2e/bench/gateway.sh
 
 .PHONY: bench-operator

