@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 
 use crate::support::{Calls, Doom, Fault, Kubelet, Namespace, Write, named, snapshot};
 
-/// How many installations run at a time: enough that one always has work for the processor.
-const AT_ONCE: usize = 12;
+/// How many installations run at a time: enough that one always has work for the processor, and few enough that each
+/// is soon over.
+const AT_ONCE: usize = 4;
 /// How often a status is written depends on how changes come together.
 const STATUS: &str = "/courseplatforms/demo/status";
 

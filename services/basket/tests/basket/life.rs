@@ -117,6 +117,8 @@ async fn without_identity_baskets_are_shown_and_nothing_is_added_until_it_is_bac
     basket.api.as_user(user).get("/v1/basket").await.assert_status(200);
 
     shop.identity.network.heal();
+    // After a failure a moment passes before identity is asked again.
+    life::ready_with(&basket.admin, "identity-tokens").await;
     add(&basket.api, user, rust).await.assert_status(201);
     // What was given serves on.
     shop.identity.network.refuse();

@@ -102,6 +102,18 @@ pub async fn not_ready_for(admin: &Api, dependency: &str) {
     admin.get("/livez").await.assert_status(200);
 }
 
+/// Waits until `/readyz` says ready, and that `dependency`, without which it was ready too, is up.
+///
+/// # Panics
+/// When it does not in time.
+pub async fn ready_with(admin: &Api, dependency: &str) {
+    eventually(NOTICED, || async {
+        let answer = admin.get("/readyz").await;
+        answer.status == 200 && is_up(&answer.json(), dependency) == Some(true)
+    })
+    .await;
+}
+
 /// Waits until `/readyz` says ready although `dependency` is away.
 ///
 /// # Panics

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures::StreamExt;
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
@@ -11,6 +12,10 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use super::Namespace;
+
+/// How often a status is tried to be written.
+const TRIES: u32 = 50;
+const BETWEEN_TRIES: Duration = Duration::from_millis(200);
 
 type Failing = Arc<Mutex<BTreeSet<String>>>;
 
@@ -78,13 +83,23 @@ impl Part {
             }
             let fails = self.failing.lock().unwrap().iter().any(|part| object.name_any().contains(part));
             let Some(status) = status(self.kind, &object, fails) else { continue };
-            let patch = json!({"status": status});
-            // It may be gone by now; then nobody asks for its status.
-            let _ = self
-                .objects
-                .patch_status(&object.name_any(), &PatchParams::default(), &Patch::Merge(&patch))
-                .await;
+            self.say(&object, &json!({"status": status})).await;
         }
+    }
+
+    /// Writes a status, however busy the server is.
+    async fn say(&self, object: &DynamicObject, patch: &Value) {
+        let (name, parameters) = (object.name_any(), PatchParams::default());
+        let gone = |error: &kube::Error| matches!(error, kube::Error::Api(status) if status.code == 404);
+        for _ in 0..TRIES {
+            match self.objects.patch_status(&name, &parameters, &Patch::Merge(patch)).await {
+                Ok(_) => return,
+                // Nobody asks for its status any more.
+                Err(error) if gone(&error) => return,
+                Err(_) => tokio::time::sleep(BETWEEN_TRIES).await,
+            }
+        }
+        eprintln!("the status of {name} can't be written");
     }
 
     /// The claims of a StatefulSet's first pod, as its controller makes them.
