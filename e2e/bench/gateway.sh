@@ -100,7 +100,7 @@ upstreams:
 limits:
   many: {requests: 1000000000, perSeconds: 1, burst: 1000000000, by: subject}
 routes:
-  - {path: /services/order/v1, upstream: order, stripPrefix: /services/order, methods: [GET, POST], audience: order, limit: many, bodyLimitBytes: 1000, timeoutSeconds: 10}
+  - {path: /services/order/v1, upstream: order, stripPrefix: /services/order, methods: [GET, POST], audience: order, exchange: false, limit: many, bodyLimitBytes: 1000, timeoutSeconds: 10}
 EOF
 # Sends each token of a file in turn; with `once`, ends when all were sent.
 load_script() { # file of tokens, how often

@@ -8,9 +8,11 @@
 
 mod clients;
 mod component;
+mod demands;
 mod messages;
 pub mod names;
 pub mod provision;
+mod route_rules;
 mod routes;
 mod scopes;
 mod settings;
@@ -22,7 +24,9 @@ pub use clients::{
     built_in_clients, clients_file, confidential_clients, is_client_id, secret_sha256,
 };
 pub use component::{Component, Edge, Name, Queue, ServerKind, ServerUse};
+pub use demands::{Demand, demands};
 pub use messages::{COMMANDS, EVENTS, Message, MessageKind, message, messages};
+pub use route_rules::{CacheRule, HeaderRules};
 pub use routes::{
     Limit, LimitBy, Priority, PublicRoute, ROUTES_VERSION, Route, RoutesFile, Upstream, routes_file,
 };

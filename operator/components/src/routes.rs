@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::demands::demands;
+use crate::route_rules::{CacheRule, HeaderRules};
 use crate::{Name, components};
 
 pub(crate) const READ: &[&str] = &["GET", "HEAD", "OPTIONS"];
@@ -44,6 +46,8 @@ pub struct PublicRoute {
     pub body_limit: u64,
     /// How long the component may take until its answer begins, in seconds.
     pub timeout: u32,
+    /// Whether the gateway keeps answers that the component lets it keep.
+    pub cached: bool,
 }
 
 impl PublicRoute {
@@ -59,6 +63,7 @@ impl PublicRoute {
             priority: Priority::Normal,
             body_limit: BODY_LIMIT,
             timeout: TIMEOUT,
+            cached: false,
         }
     }
 
@@ -74,6 +79,7 @@ impl PublicRoute {
             priority: Priority::Normal,
             body_limit: BODY_LIMIT,
             timeout: TIMEOUT,
+            cached: false,
         }
     }
 
@@ -102,6 +108,11 @@ impl PublicRoute {
         self.timeout = seconds;
         self
     }
+
+    pub(crate) const fn cached(mut self) -> Self {
+        self.cached = true;
+        self
+    }
 }
 
 /// The document in `ROUTES_FILE`.
@@ -115,7 +126,7 @@ pub struct RoutesFile {
     /// How much each class of requests may do; a route names its class.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub limits: BTreeMap<String, Limit>,
-    /// The routes; the longest path that matches wins, whatever their order.
+    /// The routes; the most specific path that matches wins, whatever their order.
     pub routes: Vec<Route>,
 }
 
@@ -131,16 +142,23 @@ pub struct Upstream {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Route {
-    /// The path and everything below it, by whole segments.
+    /// The path and everything below it, by whole segments. A segment such as `{id}` stands for any one.
     pub path: String,
     /// Whether only this very path matches, nothing below it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub exact: bool,
+    /// The hosts that it is for: a name, or `*.example.org` for all names below one; empty: every host.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<String>,
     /// Who answers.
     pub upstream: Name,
     /// What is taken off the front of the path.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub strip_prefix: String,
+    /// What the upstream is asked for in place of the path, with the path's variables; what is below the path
+    /// follows. Instead of `strip_prefix`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rewrite: Option<String>,
     /// The methods that pass.
     pub methods: Vec<String>,
     /// The audience that a token needs for the upstream; none for open routes.
@@ -152,6 +170,9 @@ pub struct Route {
     /// Scopes of which a token needs at least one; empty: the upstream's own check is enough.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scopes: Vec<String>,
+    /// Whether the upstream gets a token of its own instead of the caller's; only where there is an audience.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub exchange: bool,
     /// The class in `limits` that its requests count in; none: unlimited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<String>,
@@ -164,6 +185,15 @@ pub struct Route {
     /// Foreign origins whose pages may call this route (CORS): `https://other.example`, or `*` for all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub origins: Vec<String>,
+    /// What of its answers is kept; none: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CacheRule>,
+    /// What becomes of headers on their way to the upstream.
+    #[serde(default, skip_serializing_if = "HeaderRules::is_empty")]
+    pub request_headers: HeaderRules,
+    /// What becomes of headers on their way to the client.
+    #[serde(default, skip_serializing_if = "HeaderRules::is_empty")]
+    pub response_headers: HeaderRules,
     /// The longest body in bytes.
     pub body_limit_bytes: u64,
     /// How long the upstream may take until its answer begins.
@@ -227,6 +257,15 @@ impl Priority {
 const IDLE_TIMEOUT: u32 = 60;
 const RETRIES: u32 = 2;
 
+fn yes() -> bool {
+    true
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_yes(it: &bool) -> bool {
+    *it
+}
+
 fn idle_timeout() -> u32 {
     IDLE_TIMEOUT
 }
@@ -251,16 +290,22 @@ impl Route {
         Self {
             path,
             exact: false,
+            hosts: Vec::new(),
             upstream,
             strip_prefix: String::new(),
+            rewrite: None,
             methods: Vec::new(),
             audience: None,
             public_methods: Vec::new(),
             scopes: Vec::new(),
+            exchange: true,
             limit: None,
             priority: Priority::Normal,
             upgrade: false,
             origins: Vec::new(),
+            cache: None,
+            request_headers: HeaderRules::default(),
+            response_headers: HeaderRules::default(),
             body_limit_bytes,
             timeout_seconds,
             idle_timeout_seconds: IDLE_TIMEOUT,
@@ -277,7 +322,9 @@ fn owned(texts: &[&str]) -> Vec<String> {
 /// The gateway's routes, when `url` tells where a component is.
 ///
 /// Beside the routes in the table every service with a versioned API shows its description at
-/// `/services/<name>/openapi.json`. `/services/openapi.json` and `/docs` are the gateway's own.
+/// `/services/<name>/openapi.json`. `/services/openapi.json` and `/docs` are the gateway's own. What needs a
+/// scope has a route of its own, so that the gateway refuses without asking the service; whatever else is
+/// below a service's path goes there too, with a token of its audience.
 pub fn routes_file(url: impl Fn(Name) -> String) -> RoutesFile {
     let limits = LIMITS.iter().map(|&(class, limit)| (class.to_owned(), limit)).collect();
     let mut file =
@@ -285,15 +332,11 @@ pub fn routes_file(url: impl Fn(Name) -> String) -> RoutesFile {
     for component in components().iter().filter(|component| !component.routes.is_empty()) {
         file.upstreams.insert(component.name, Upstream { url: url(component.name) });
         for route in component.routes {
-            file.routes.push(Route {
-                strip_prefix: route.strip_prefix.to_owned(),
-                methods: owned(route.methods),
-                audience: route.audience,
-                public_methods: owned(route.public_methods),
-                limit: Some(route.limit.to_owned()),
-                priority: route.priority,
-                ..Route::new(route.path.to_owned(), component.name, route.body_limit, route.timeout)
-            });
+            let whole = rendered(component.name, route);
+            if route.audience.is_some() {
+                file.routes.extend(demanding(&whole));
+            }
+            file.routes.push(whole);
         }
         if let Some(route) = component.routes.iter().find(|route| !route.strip_prefix.is_empty()) {
             file.routes.push(Route {
@@ -306,6 +349,50 @@ pub fn routes_file(url: impl Fn(Name) -> String) -> RoutesFile {
             });
         }
     }
-    file.routes.sort_by(|a, b| a.path.cmp(&b.path));
+    file.routes.sort_by(|a, b| (&a.path, &a.methods).cmp(&(&b.path, &b.methods)));
     file
+}
+
+/// A line of the table as a route.
+fn rendered(upstream: Name, route: &PublicRoute) -> Route {
+    Route {
+        strip_prefix: route.strip_prefix.to_owned(),
+        methods: owned(route.methods),
+        audience: route.audience,
+        public_methods: owned(route.public_methods),
+        limit: Some(route.limit.to_owned()),
+        priority: route.priority,
+        cache: route.cached.then(CacheRule::default),
+        ..Route::new(route.path.to_owned(), upstream, route.body_limit, route.timeout)
+    }
+}
+
+/// The routes below `whole` that need a scope. Methods of the same path that need none stay together in one
+/// more, since the most specific path decides before the method does.
+fn demanding(whole: &Route) -> Vec<Route> {
+    let inside = |path: &str| format!("{}{path}", whole.strip_prefix);
+    let mut routes: Vec<Route> = Vec::new();
+    for demand in demands().iter().filter(|demand| demand.service == whole.upstream) {
+        let path = inside(demand.path);
+        let methods = owned(demand.methods);
+        if routes.iter().all(|route| route.path != path) {
+            let taken = |method: &String| {
+                let same =
+                    demands().iter().filter(|it| it.service == demand.service && it.path == demand.path);
+                same.flat_map(|it| it.methods).any(|it| it == method)
+            };
+            let rest: Vec<String> = whole.methods.iter().filter(|it| !taken(it)).cloned().collect();
+            routes.push(Route { path: path.clone(), exact: true, methods: rest, ..whole.clone() });
+        }
+        routes.push(Route {
+            path,
+            exact: true,
+            methods,
+            public_methods: Vec::new(),
+            scopes: vec![demand.scope.to_owned()],
+            cache: None,
+            ..whole.clone()
+        });
+    }
+    routes
 }

@@ -58,9 +58,9 @@ static COMPONENTS: [Component; 9] = [
         publishes: &["catalog.course.renamed.v1"],
         consumes: &[],
         after: &[],
-        routes: &[
-            PublicRoute::service("/services/catalog/v1", "/services/catalog", Name::Catalog).public(READ)
-        ],
+        routes: &[PublicRoute::service("/services/catalog/v1", "/services/catalog", Name::Catalog)
+            .public(READ)
+            .cached()],
         extra_settings: &[CURRENCY],
     },
     Component {
@@ -145,7 +145,7 @@ static COMPONENTS: [Component; 9] = [
                 .public(READ)
                 .body_limit(10 * 1024 * 1024)
                 .timeout(30),
-            PublicRoute::as_is("/photos", READ).limit("photos").timeout(30),
+            PublicRoute::as_is("/photos", READ).limit("photos").timeout(30).cached(),
         ],
         extra_settings: &[],
     },

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use platform_components::provision::{ProvisionPlan, accounts, plan};
 use platform_components::{
-    Component, EVENTS, Name, RoutesFile, ServerKind, component, components, message, messages, names,
-    routes_file, topology,
+    Component, EVENTS, Name, Route, RoutesFile, ServerKind, component, components, demands, message,
+    messages, names, routes_file, scope, topology,
 };
 
 #[test]
@@ -217,4 +217,51 @@ fn names_on_shared_servers_fit_their_limits_and_take_turns() {
 fn only_components_with_a_store_have_something_to_migrate() {
     let store = |entry: &Component| entry.servers.iter().any(|server| server.hard) || entry.volume;
     assert!(components().iter().filter(|entry| entry.migrates || entry.seeds).all(store));
+}
+
+/// What docs/api/routes.md says that users' routes demand: component, method, path and scope.
+fn documented() -> BTreeSet<[String; 4]> {
+    let text = include_str!("../../../docs/api/routes.md");
+    let cells = |line: &str| -> Vec<String> {
+        line.trim_matches('|').split('|').map(|cell| cell.trim().trim_matches('`').to_owned()).collect()
+    };
+    let lines = text.lines().filter(|line| line.starts_with("| ")).map(cells);
+    let lines = lines.filter_map(|cells| <[String; 4]>::try_from(cells).ok());
+    let lines = lines.filter(|[component, _, path, demands]| {
+        component != "identity"
+            && path.starts_with('/')
+            && !path.starts_with("/internal")
+            && demands != "public"
+    });
+    lines.collect()
+}
+
+#[test]
+fn the_gateway_demands_the_scopes_that_services_demand() {
+    let mut rendered = BTreeSet::new();
+    for demand in demands() {
+        for &method in demand.methods.iter().filter(|&&method| method != "HEAD") {
+            let line = [demand.service.as_str(), method, demand.path, demand.scope];
+            rendered.insert(line.map(str::to_owned));
+        }
+        let scope = scope(demand.scope).unwrap();
+        assert_eq!(scope.audience, demand.service, "{}", demand.scope);
+    }
+    assert_eq!(rendered, documented());
+}
+
+#[test]
+fn what_needs_no_scope_is_reached_as_before() {
+    let file = routes_file(|name| format!("http://{name}:8080"));
+    let at = |path: &str, method: &str| {
+        let has = |route: &&Route| route.path == path && route.methods.iter().any(|it| it == method);
+        file.routes.iter().filter(has).collect::<Vec<_>>()
+    };
+    let [list] = at("/services/catalog/v1/courses", "GET")[..] else { panic!("one route lists courses") };
+    assert!(list.scopes.is_empty() && list.public_methods.iter().any(|it| it == "GET"));
+    let [create] = at("/services/catalog/v1/courses", "POST")[..] else { panic!("one route makes courses") };
+    assert_eq!((create.scopes.as_slice(), create.exact), (&["catalog.teach".to_owned()][..], true));
+    assert!(create.public_methods.is_empty() && create.cache.is_none());
+    let [whole] = at("/services/catalog/v1", "POST")[..] else { panic!("one route has the rest") };
+    assert!(whole.scopes.is_empty() && !whole.exact);
 }

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::bounded::Bounded;
+use crate::cache::Cache;
 use crate::guard::{Networks, Told};
 use crate::limit::{Limits, Load};
 use crate::log::{Log, Seen};
@@ -33,6 +34,7 @@ pub(crate) struct Shared {
     pub(crate) tokens: Tokens,
     pub(crate) limits: Arc<Limits>,
     pub(crate) load: Load,
+    pub(crate) cache: Cache,
     pub(crate) log: Log,
     /// None: the API is served in the clear, behind somebody who ends TLS.
     pub(crate) tls: Option<Arc<Tls>>,
@@ -44,6 +46,8 @@ pub(crate) struct Shared {
 pub(crate) struct Live {
     pub(crate) table: Table,
     pub(crate) upstreams: HashMap<Name, Arc<Upstream>>,
+    /// Another number after each reload: what was kept for other routes is no longer found.
+    pub(crate) generation: u64,
 }
 
 impl Live {

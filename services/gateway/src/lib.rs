@@ -3,10 +3,11 @@
 //! A request passes named phases, each a small unit; `pipeline` shows them from top to bottom. *match*
 //! (`routes`) → *guard* (`guard`: headers, sizes, addresses) → *authenticate*, *authorize*, *exchange*
 //! (`tokens`) → *limit* (`limit`) → *route* (`upstream`: addresses, breaker) → *forward* (`forward`: streaming,
-//! retries) → *answer* (`answer`) → *log* (`log`). It holds no business rule and never buffers a body.
+//! retries; `cache`: what need not be asked for again) → *answer* (`answer`) → *log* (`log`). It holds no business rule and never buffers a body.
 
 mod answer;
 mod bounded;
+mod cache;
 mod clock;
 mod core;
 mod forward;
@@ -35,6 +36,7 @@ use utoipa::openapi::OpenApi;
 
 pub use settings::Settings;
 
+use crate::cache::Cache;
 use crate::core::Shared;
 use crate::guard::Told;
 use crate::limit::{Limits, Load};
@@ -69,7 +71,10 @@ impl Component for Gateway {
     }
 
     async fn start(settings: Settings, runtime: &mut Runtime) -> Result<Router, StartError> {
-        let reload = Reload::begin(settings.routes_file, Upstreams::new(Handle::current()))?;
+        let reload = {
+            let upstreams = Upstreams::new(Handle::current());
+            Reload::begin(settings.routes_file, upstreams, settings.token_url.is_some())?
+        };
         // Limits are shared between replicas through Redis; without it each replica keeps its own.
         let limits = Arc::new(Limits::new(settings.redis_url_file.is_some()));
         if let Some(redis_url_file) = settings.redis_url_file {
@@ -111,6 +116,7 @@ impl Component for Gateway {
             live: reload.live(),
             limits,
             load: Load::new(settings.max_active_requests),
+            cache: Cache::new(settings.cache_bytes, settings.cache_answer_bytes)?,
             log: Log::new(settings.access_log_ratio, traced),
             tls,
             most_connections: usize::try_from(settings.max_connections)?,

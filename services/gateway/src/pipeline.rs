@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use axum::body::Body;
 use http::{HeaderValue, Request, Response, header, request};
@@ -15,6 +16,7 @@ use tower::ServiceExt as _;
 use tracing::Instrument as _;
 
 use crate::answer::{self, AnswerBody, Form, Ids, Wish};
+use crate::cache::{self, Call};
 use crate::core::{Core, Live};
 use crate::forward::{self, Failure, Fault, Source};
 use crate::guard::{self, Peer, cors};
@@ -47,6 +49,9 @@ pub(crate) async fn handle(core: &Rc<Core>, peer: Peer, request: Request<Incomin
         Ok(response) => response,
         Err(problem) => answer::refuse(&problem, form, text(&ids.request)),
     };
+    if let Some(rules) = found.route.and_then(Compiled::response_rules) {
+        rules.apply(response.headers_mut());
+    }
     if let Some(wish) = wish {
         response = wish.grant(response).await;
     }
@@ -87,7 +92,7 @@ pub(crate) fn panicked() -> Response<AnswerBody> {
 #[allow(clippy::too_many_arguments, reason = "one call, and each is used by several phases")]
 async fn pass<'a>(
     core: &Rc<Core>,
-    live: &'a Live,
+    live: &'a Arc<Live>,
     peer: Peer,
     request: Request<Incoming>,
     ids: &Ids,
@@ -103,7 +108,7 @@ async fn pass<'a>(
     if crate::pages::is_ours(parts.uri.path()) {
         return page(core, parts, body).await;
     }
-    let route = live.table.find(parts.uri.path()).ok_or(problem::NOT_FOUND)?;
+    let route = live.table.find(&parts).ok_or(problem::NOT_FOUND)?;
     found.route = Some(route);
     let upstream = live.upstream(route).ok_or(problem::NOT_FOUND)?;
 
@@ -135,16 +140,29 @@ async fn pass<'a>(
 
     // route, forward
     let upgrade = upgrade(&mut parts, route);
+    let spot = shared.cache.spot(&live.table, route, &parts);
     prepare(core, route, upstream, &mut parts, address, ids)?;
     let source = Source::new(body, route.body_limit(), route.idle_timeout());
-    let answered = forward::send(core, route, upstream, parts, &source).await;
-    let mut answered = answered.map_err(|failure| refusal(route, upstream, &failure))?;
-    if answered.response.status() == http::StatusCode::SWITCHING_PROTOCOLS {
-        return switch(route, upgrade, &mut answered);
-    }
+    let method = parts.method.clone();
+    let mut response = match &spot {
+        Some(spot) if route.cache().is_some() => {
+            let call = Call { core, live, route, upstream, permit, begun };
+            cache::serve(call, spot, parts, source).await?
+        }
+        _ => {
+            let answered = forward::send(core, route, upstream, parts, &source).await;
+            let mut answered = answered.map_err(|failure| refusal(route, upstream, &failure))?;
+            if answered.response.status() == http::StatusCode::SWITCHING_PROTOCOLS {
+                return switch(route, upgrade, &mut answered);
+            }
+            answer::pass_on(core, route, answered, permit, begun)
+        }
+    };
 
     // answer
-    let mut response = answer::pass_on(core, route, answered, permit, begun);
+    if let Some(spot) = &spot {
+        shared.cache.heed(spot, &method, &response);
+    }
     if let Some(told) = told {
         told.write(response.headers_mut());
     }
@@ -182,6 +200,9 @@ fn prepare(
     if let Some(protocol) = upgrade {
         parts.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
         parts.headers.insert(header::UPGRADE, protocol);
+    }
+    if let Some(rules) = route.request_rules() {
+        rules.apply(&mut parts.headers);
     }
     parts.uri = route.target(&parts.uri).map_err(|error| Problem::internal(&error))?;
     parts.version = http::Version::HTTP_11;
@@ -244,7 +265,7 @@ async fn page(core: &Core, parts: request::Parts, body: Incoming) -> Result<Resp
 }
 
 /// What the client is told about a failure; logged here, once.
-fn refusal(route: &Compiled, upstream: &Upstream, failure: &Failure) -> Problem {
+pub(crate) fn refusal(route: &Compiled, upstream: &Upstream, failure: &Failure) -> Problem {
     let name = upstream.name;
     let label = match failure {
         Failure::Open => "open",

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -21,19 +22,20 @@ pub(crate) struct Reload {
     upstreams: Upstreams,
     live: watch::Sender<Arc<Live>>,
     text: String,
+    exchanges: bool,
 }
 
 impl Reload {
-    /// Reads the file for the first time.
+    /// Reads the file for the first time. `exchanges`: whether tokens can be exchanged.
     ///
     /// # Errors
     /// When it can't be used.
-    pub(crate) fn begin(path: PathBuf, upstreams: Upstreams) -> anyhow::Result<Self> {
+    pub(crate) fn begin(path: PathBuf, upstreams: Upstreams, exchanges: bool) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(&path)?;
-        let table = Table::parse(&text, &path)?;
+        let table = Table::parse(&text, &path)?.exchangeable(&text, exchanges)?;
         tracing::info!(routes = table.len(), file = %path.display(), "routes loaded");
         let live = watch::Sender::new(live(table, &upstreams));
-        Ok(Self { path, upstreams, live, text })
+        Ok(Self { path, upstreams, live, text, exchanges })
     }
 
     pub(crate) fn live(&self) -> watch::Receiver<Arc<Live>> {
@@ -52,7 +54,8 @@ impl Reload {
     }
 
     fn take(&mut self) {
-        let outcome = match Table::parse(&self.text, &self.path) {
+        let parsed = Table::parse(&self.text, &self.path);
+        let outcome = match parsed.and_then(|table| table.exchangeable(&self.text, self.exchanges)) {
             Ok(table) => {
                 tracing::info!(routes = table.len(), "routes loaded anew");
                 self.live.send_replace(live(table, &self.upstreams));
@@ -68,6 +71,7 @@ impl Reload {
 }
 
 fn live(table: Table, upstreams: &Upstreams) -> Arc<Live> {
+    static GENERATION: AtomicU64 = AtomicU64::new(0);
     let upstreams = upstreams.of(&table);
-    Arc::new(Live { table, upstreams })
+    Arc::new(Live { table, upstreams, generation: GENERATION.fetch_add(1, Ordering::Relaxed) })
 }

@@ -37,7 +37,8 @@ pub struct Settings {
     pub jwks_uri: Option<JwksUri>,
 
     /// Where callers' tokens are exchanged for those of services, such as
-    /// http://demo-identity:8080/identity/token. Without it tokens reach services as they are.
+    /// http://demo-identity:8080/identity/token. Needed unless every route with an
+    /// `audience` says `exchange: false`: then tokens reach services as they are.
     #[arg(long, env, value_parser = base_url, requires = "client_secret_file")]
     pub token_url: Option<Url>,
 
@@ -75,6 +76,15 @@ pub struct Settings {
     /// with a 503.
     #[arg(long, env, default_value_t = 4096, value_parser = clap::value_parser!(u32).range(4..))]
     pub max_active_requests: u32,
+
+    /// Bytes of answers that are kept for routes with a `cache`; 0: none. As much again may be in memory while
+    /// slow clients still read what is no longer kept.
+    #[arg(long, env, default_value_t = 16 * 1024 * 1024)]
+    pub cache_bytes: u64,
+
+    /// The longest answer that is kept, in bytes.
+    #[arg(long, env, default_value_t = 1024 * 1024)]
+    pub cache_answer_bytes: u64,
 
     /// Share of requests in the access log, from 0 to 1. Failures and slow requests are always in it.
     #[arg(long, env, default_value = "0.01", value_parser = ratio)]

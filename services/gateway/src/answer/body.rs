@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 use tower_http::compression::CompressionBody;
 
+use crate::cache::Reader;
 use crate::limit::Permit;
 use crate::upstream::{Connection, Lease};
 
@@ -22,6 +23,8 @@ pub(crate) enum AnswerBody {
     Page(axum::body::Body),
     /// What an upstream sends.
     Stream(Box<Streaming>),
+    /// What the cache holds, or is about to.
+    Kept(Reader),
     /// Any of these, compressed on its way.
     Compressed(Pin<Box<CompressionBody<AnswerBody>>>),
 }
@@ -118,6 +121,7 @@ impl Body for AnswerBody {
                 Pin::new(body).poll_frame(context).map(|it| it.map(|it| it.map_err(BoxError::from)))
             }
             Self::Compressed(body) => body.as_mut().poll_frame(context),
+            Self::Kept(reader) => reader.poll_frame(context),
             Self::Stream(streaming) => {
                 let polled = streaming.poll_next(context);
                 if let Poll::Ready(Some(Err(error))) = &polled {
@@ -134,6 +138,7 @@ impl Body for AnswerBody {
             Self::Whole(bytes) => bytes.is_none(),
             Self::Page(body) => body.is_end_stream(),
             Self::Compressed(body) => body.is_end_stream(),
+            Self::Kept(reader) => reader.is_end_stream(),
             Self::Stream(streaming) => streaming.body.is_end_stream(),
         }
     }
@@ -143,6 +148,7 @@ impl Body for AnswerBody {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
             Self::Page(body) => body.size_hint(),
             Self::Compressed(body) => body.size_hint(),
+            Self::Kept(reader) => reader.size_hint(),
             Self::Stream(streaming) => streaming.body.size_hint(),
         }
     }

@@ -75,6 +75,15 @@ impl Source {
         })))
     }
 
+    /// No body.
+    pub(crate) fn none() -> Self {
+        Self(None)
+    }
+
+    pub(crate) fn has_body(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// The body for one more attempt.
     pub(crate) fn body(&self) -> Resumable {
         Resumable { source: self.clone(), waiting: None }

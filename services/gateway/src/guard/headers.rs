@@ -55,7 +55,7 @@ impl Told {
 
 /// Headers that concern one connection only (RFC 9110 §7.6.1) and are never passed on, and those by which a
 /// client could claim to be somebody, or somewhere, else.
-fn is_removed(name: &str) -> bool {
+pub(crate) fn is_removed(name: &str) -> bool {
     match name {
         "connection"
         | "proxy-authenticate"

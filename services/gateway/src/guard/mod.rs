@@ -14,7 +14,7 @@ use platform_http::Problem;
 use platform_http::problem;
 
 pub(crate) use address::{Networks, Peer, client_address, forwarded_for};
-pub(crate) use headers::{REQUEST_ID, Told, is_upgrade, request, response};
+pub(crate) use headers::{REQUEST_ID, Told, is_removed, is_upgrade, request, response};
 
 use crate::routes::Compiled;
 

@@ -59,7 +59,7 @@ impl Pages {
             let live = self.live.borrow();
             let described = |name: &Name| {
                 let path = format!("/services/{name}/openapi.json");
-                live.table.find(&path).is_some_and(|route| route.upstream_name() == *name)
+                live.table.at(&path).is_some_and(|route| route.upstream_name() == *name)
             };
             let address = |target: &crate::routes::Target| {
                 format!("http://{}/openapi.json", target.authority.to_str().unwrap_or_default())

@@ -1,13 +1,16 @@
 //! Reading and checking `routes.yaml`. Whatever is wrong is told with the line it stands on.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use http::{HeaderValue, Method, Uri};
-use platform_components::{Name, ROUTES_VERSION, Route, RoutesFile};
+use platform_components::{HeaderRules, Name, ROUTES_VERSION, Route, RoutesFile};
 
-use super::{Compiled, Table, Target};
+use super::host::Host;
+use super::pattern::{Pattern, Rewrite};
+use super::table::Entry;
+use super::{Compiled, Rules, Table, Target};
 
 /// Why a routes file can't be used. The text says where and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +26,10 @@ pub(crate) enum RoutesError {
     Upstream { line: Line, name: Name, reason: String },
     #[error("{line}limit {name}: {reason}")]
     Limit { line: Line, name: String, reason: &'static str },
+    #[error(
+        "TOKEN_URL: {line}route {path} exchanges tokens there; set it, or `exchange: false` in the route"
+    )]
+    NoExchange { line: Line, path: String },
     #[error("{line}route {path}: {reason}")]
     Route { line: Line, path: String, reason: String },
 }
@@ -49,6 +56,20 @@ impl Table {
         let text = std::fs::read_to_string(path)
             .map_err(|source| RoutesError::Unreadable { path: path.to_owned(), source })?;
         Self::parse(&text, path)
+    }
+
+    /// Refuses routes that exchange tokens when nobody is there to exchange them.
+    ///
+    /// # Errors
+    /// [`RoutesError::NoExchange`].
+    pub(crate) fn exchangeable(self, text: &str, exchanges: bool) -> Result<Self, RoutesError> {
+        match self.exchanging().filter(|_| !exchanges) {
+            Some(route) => {
+                let line = line_of(text, "path", Some(route.name()), 0);
+                Err(RoutesError::NoExchange { line, path: route.name().to_owned() })
+            }
+            None => Ok(self),
+        }
     }
 
     /// The same for a text that was read from `path`.
@@ -78,36 +99,61 @@ pub(super) fn compile(file: RoutesFile, text: &str) -> Result<Table, RoutesError
             return Err(RoutesError::Limit { line, name: name.clone(), reason });
         }
     }
-    let mut seen = HashSet::new();
     let mut times: HashMap<String, usize> = HashMap::new();
-    let mut routes = Vec::with_capacity(file.routes.len());
+    let mut routes: Vec<(Entry, Line)> = Vec::with_capacity(file.routes.len());
     for route in file.routes {
         let nth = times.entry(route.path.clone()).or_default();
         let line = line_of(text, "path", Some(&route.path), *nth);
         *nth += 1;
         let path = route.path.clone();
         let wrong = |reason: String| RoutesError::Route { line, path, reason };
-        if !seen.insert((route.path.trim_end_matches('/').to_owned(), route.exact)) {
-            return Err(wrong("stands twice".to_owned()));
-        }
         let upstream = upstreams.get(&route.upstream);
         let compiled = check(&route, &file.limits)
             .and_then(|()| {
                 upstream.ok_or_else(|| format!("its upstream {} is not in `upstreams`", route.upstream))
             })
-            .and_then(|_| compile_route(route));
-        routes.push(compiled.map_err(wrong)?);
+            .and_then(|_| compile_route(route))
+            .and_then(|entry| tell_apart(&entry, &routes).map(|()| entry));
+        routes.push((compiled.map_err(wrong)?, line));
     }
-    Ok(Table::new(routes, upstreams, file.limits))
+    Ok(Table::new(routes.into_iter().map(|(entry, _)| entry).collect(), upstreams, file.limits))
+}
+
+/// Refuses a route when a request could be for it or for one of `others` alike.
+fn tell_apart(entry: &Entry, others: &[(Entry, Line)]) -> Result<(), String> {
+    let (route, pattern, hosts) = entry;
+    for ((other, others_pattern, others_hosts), line) in others {
+        let meet = hosts.is_empty() && others_hosts.is_empty()
+            || hosts.iter().any(|host| others_hosts.contains(host));
+        if !meet {
+            continue;
+        }
+        let shared = route.methods.iter().find(|method| other.allows(method));
+        if pattern.is_same(others_pattern)
+            && let Some(method) = shared
+        {
+            return Err(format!("stands twice ({line}{} takes {method} too)", other.name()));
+        }
+        if pattern.clashes(others_pattern) {
+            return Err(format!("is neither more nor less specific than {line}{}", other.name()));
+        }
+    }
+    Ok(())
 }
 
 fn check<L>(route: &Route, limits: &std::collections::BTreeMap<String, L>) -> Result<(), String> {
     let wrong = |reason: &str| Err(reason.to_owned());
-    if !route.path.starts_with('/') {
-        return wrong("must begin with a slash");
-    }
     if !route.path.starts_with(&route.strip_prefix) {
         return wrong("must begin with its `stripPrefix`");
+    }
+    if route.rewrite.is_some() && !route.strip_prefix.is_empty() {
+        return wrong("has both `rewrite` and `stripPrefix`");
+    }
+    if route.cache.is_some() && route.upgrade {
+        return wrong("can't keep answers where connections are upgraded");
+    }
+    if route.cache.is_some_and(|rule| rule.variants == 0 || rule.wait_seconds == 0) {
+        return wrong("needs at least 1 variant and 1 second in its `cache`");
     }
     if route.methods.is_empty() {
         return wrong("needs at least one method");
@@ -128,21 +174,30 @@ fn check<L>(route: &Route, limits: &std::collections::BTreeMap<String, L>) -> Re
     }
 }
 
-fn compile_route(route: Route) -> Result<Compiled, String> {
+fn compile_route(route: Route) -> Result<Entry, String> {
     let methods = |names: &[String]| {
         let methods = names.iter().map(|name| Method::from_bytes(name.as_bytes()));
         methods.collect::<Result<Vec<_>, _>>().map_err(|_| "one of its methods is none".to_owned())
     };
+    let rules =
+        |rules: &HeaderRules| Some(rules).filter(|rules| !rules.is_empty()).map(Rules::compile).transpose();
     let origins = route.origins.iter().map(|origin| HeaderValue::from_str(origin));
-    Ok(Compiled {
+    let pattern = Pattern::parse(&route.path, route.exact)?;
+    let hosts = route.hosts.iter().map(|host| Host::parse(host)).collect::<Result<_, _>>()?;
+    let rewrite = route.rewrite.as_deref().map(|template| Rewrite::parse(template, &pattern));
+    let compiled = Compiled {
         methods: methods(&route.methods)?,
         public_methods: methods(&route.public_methods)?,
         allow: HeaderValue::try_from(route.methods.join(", "))
             .map_err(|_| "one of its methods is none".to_owned())?,
         origins: origins.collect::<Result<_, _>>().map_err(|_| "one of its origins is none".to_owned())?,
+        rewrite: rewrite.transpose().map_err(|reason| format!("its rewrite {reason}"))?,
+        request_rules: rules(&route.request_headers)?,
+        response_rules: rules(&route.response_headers)?,
         index: 0,
         route,
-    })
+    };
+    Ok((compiled, pattern, hosts))
 }
 
 /// An upstream's host and port.
@@ -220,6 +275,51 @@ routes:
             ("upstream: web, methods: [GET], limit", "upstream: catalog, methods: [GET], limit", "line 8: "),
             ("path: /,", "path: x,", "line 8: route x: must begin with a slash"),
             ("path: /other,", "path: /,", "line 8: route /: stands twice"),
+            ("path: /other,", "path: /o/{a b},", "line 7: route /o/{a b}: has a variable {a b}"),
+            ("path: /other,", "path: '/o//x',", "line 7: route /o//x: must be a path"),
+            ("path: /other,", "path: /other, hosts: ['a:1'],", "line 7: route /other: its host \"a:1\""),
+            (
+                "path: /other,",
+                "path: /other, rewrite: '/{id}',",
+                "line 7: route /other: its rewrite has a variable",
+            ),
+            (
+                "path: /other,",
+                "path: /other, rewrite: /a, stripPrefix: /other,",
+                "line 7: route /other: has both",
+            ),
+            (
+                "path: /other,",
+                "path: /other, cache: {variants: 0},",
+                "line 7: route /other: needs at least 1 variant",
+            ),
+            ("path: /other,", "path: /other, cache: {}, upgrade: true,", "line 7: route /other: can't keep"),
+            ("path: /other,", "path: /other, cache: {size: 1},", "line 7"),
+            (
+                "path: /other,",
+                "path: /other, requestHeaders: {set: {Authorization: x}},",
+                "line 7: route /other: its header Authorization is the gateway's own",
+            ),
+            (
+                "path: /other,",
+                "path: /other, requestHeaders: {remove: [x-forwarded-for]},",
+                "line 7: route /other: its header x-forwarded-for is the gateway's own",
+            ),
+            (
+                "path: /other,",
+                "path: /other, responseHeaders: {add: {Connection: close}},",
+                "line 7: route /other: its header Connection is the gateway's own",
+            ),
+            (
+                "path: /other,",
+                "path: /other, responseHeaders: {set: {x-a: \"a\\nb\"}},",
+                "line 7: route /other: its header x-a has a value",
+            ),
+            (
+                "path: /other,",
+                "path: /other, responseHeaders: {set: {'x a': b}},",
+                "line 7: route /other: its header",
+            ),
             ("limit: few", "limit: many", "line 8: route /: its limit many is not in `limits`"),
             ("burst: 5", "burst: 0", "line 5: limit few: "),
             ("http://localhost:8108", "https://localhost/x", "line 3: upstream web: "),
@@ -227,5 +327,26 @@ routes:
             let error = load(&GOOD.replace(from, to)).unwrap_err().to_string();
             assert!(error.contains(expected), "{to}: {error}");
         }
+    }
+
+    #[test]
+    fn routes_that_a_request_could_be_for_alike_are_refused_with_both_lines() {
+        let at = |path: &str, more: &str| {
+            let route = format!(
+                "routes:\n  - {{path: '{path}', upstream: web, methods: [GET], {more}bodyLimitBytes: 0, timeoutSeconds: 6}}"
+            );
+            load(&GOOD.replace("routes:", &route).replace("path: /other", "path: '/a/{x}'"))
+        };
+        for (path, expected) in [
+            ("/a/{y}", "line 8: route /a/{x}: stands twice (line 7: /a/{y} takes GET too)"),
+            ("/{y}/b", "line 8: route /a/{x}: is neither more nor less specific than line 7: /{y}/b"),
+        ] {
+            let error = at(path, "").unwrap_err().to_string();
+            assert!(error.contains(expected), "{path}: {error}");
+            assert!(at(path, "hosts: [other.example.org], ").is_ok(), "{path}");
+        }
+        assert!(
+            at("/a/b", "").is_ok() && at("/a/{y}/c", "").is_ok() && at("/a/{y}", "exact: true, ").is_ok()
+        );
     }
 }

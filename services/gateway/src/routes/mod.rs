@@ -1,15 +1,23 @@
 //! The phase *match*: from a path to the route that serves it.
 
+mod host;
 mod load;
 mod path;
+mod pattern;
+mod rules;
+mod table;
+mod tree;
 
-use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Uri};
-use platform_components::{Limit, Name, Priority, Route};
-use std::time::Duration;
+use platform_components::{CacheRule, Name, Priority, Route};
 
+use self::pattern::Rewrite;
+pub(crate) use self::rules::Rules;
+pub(crate) use self::table::Table;
+pub(crate) use host::of as host_of;
 pub(crate) use path::check as check_path;
 
 /// A route, ready to be used.
@@ -20,6 +28,9 @@ pub(crate) struct Compiled {
     public_methods: Vec<Method>,
     allow: HeaderValue,
     origins: Vec<HeaderValue>,
+    rewrite: Option<Rewrite>,
+    request_rules: Option<Rules>,
+    response_rules: Option<Rules>,
     /// Its place in the table.
     index: usize,
 }
@@ -59,6 +70,31 @@ impl Compiled {
 
     pub(crate) fn is_public(&self, method: &Method) -> bool {
         self.public_methods.contains(method)
+    }
+
+    /// Whether the upstream gets a token of its own instead of the caller's.
+    pub(crate) fn exchanges(&self) -> bool {
+        self.route.exchange && self.route.audience.is_some()
+    }
+
+    /// None: nothing is kept.
+    pub(crate) fn cache(&self) -> Option<CacheRule> {
+        self.route.cache
+    }
+
+    /// Whether it is for some hosts only.
+    pub(crate) fn has_hosts(&self) -> bool {
+        !self.route.hosts.is_empty()
+    }
+
+    /// What becomes of headers on their way to the upstream.
+    pub(crate) fn request_rules(&self) -> Option<&Rules> {
+        self.request_rules.as_ref()
+    }
+
+    /// What becomes of headers on their way to the client.
+    pub(crate) fn response_rules(&self) -> Option<&Rules> {
+        self.response_rules.as_ref()
     }
 
     pub(crate) fn limit_class(&self) -> Option<&str> {
@@ -104,14 +140,22 @@ impl Compiled {
         self.methods.contains(method)
     }
 
-    /// The value of `Allow` for a 405.
+    /// The value of `Allow` for a 405: what all routes of this path take.
     pub(crate) fn allow(&self) -> HeaderValue {
         self.allow.clone()
     }
 
-    /// What the upstream is asked for: path and query without the prefix.
+    /// What the upstream is asked for: path and query without the prefix, or as the route's template has it.
     pub(crate) fn target(&self, uri: &Uri) -> Result<Uri, http::Error> {
         let whole = uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+        if let Some(rewrite) = &self.rewrite {
+            let mut target = rewrite.apply(whole.path());
+            if let Some(query) = whole.query() {
+                target.push('?');
+                target.push_str(query);
+            }
+            return Ok(Uri::from(PathAndQuery::try_from(target)?));
+        }
         if self.route.strip_prefix.is_empty() {
             return Ok(Uri::from(whole));
         }
@@ -119,125 +163,5 @@ impl Compiled {
         let rest: PathAndQuery =
             if rest.starts_with('/') { rest.try_into()? } else { format!("/{rest}").try_into()? };
         Ok(Uri::from(rest))
-    }
-
-    fn matches(&self, path: &str) -> bool {
-        let prefix = self.route.path.trim_end_matches('/');
-        match path.strip_prefix(prefix) {
-            Some("") => true,
-            Some(rest) => !self.route.exact && rest.starts_with('/'),
-            None => false,
-        }
-    }
-}
-
-/// All routes, longest path first, so that the first match is the right one.
-#[derive(Debug)]
-pub(crate) struct Table {
-    routes: Vec<Compiled>,
-    targets: HashMap<Name, Target>,
-    limits: BTreeMap<String, Limit>,
-}
-
-impl Table {
-    /// The route for a path that [`check_path`] has let through.
-    pub(crate) fn find(&self, path: &str) -> Option<&Compiled> {
-        self.routes.iter().find(|compiled| compiled.matches(path))
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.routes.len()
-    }
-
-    pub(crate) fn targets(&self) -> &HashMap<Name, Target> {
-        &self.targets
-    }
-
-    pub(crate) fn limit(&self, class: &str) -> Option<&Limit> {
-        self.limits.get(class)
-    }
-
-    fn new(
-        mut routes: Vec<Compiled>,
-        targets: HashMap<Name, Target>,
-        limits: BTreeMap<String, Limit>,
-    ) -> Self {
-        routes.sort_by_key(|it| {
-            (std::cmp::Reverse(it.route.path.trim_end_matches('/').len()), !it.route.exact)
-        });
-        for (index, route) in routes.iter_mut().enumerate() {
-            route.index = index;
-        }
-        Self { routes, targets, limits }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use platform_components::routes_file;
-
-    fn table() -> Table {
-        let file = routes_file(|name| format!("http://demo-{name}:8080"));
-        load::compile(file, "").unwrap()
-    }
-
-    #[test]
-    fn every_public_path_leads_to_its_component() {
-        let table = table();
-        for (path, upstream) in [
-            ("/", "web"),
-            ("/courses/rust-1", "web"),
-            ("/identity/.well-known/openid-configuration", "identity"),
-            ("/.well-known/oauth-authorization-server/identity", "identity"),
-            ("/services/catalog/v1/courses", "catalog"),
-            ("/services/catalog/openapi.json", "catalog"),
-            ("/services/order/v1/orders", "order"),
-            ("/photos/abc/card.webp", "photostock"),
-            ("/photoshop", "web"),
-        ] {
-            assert_eq!(table.find(path).map(|it| it.upstream_name().as_str()), Some(upstream), "{path}");
-        }
-    }
-
-    #[test]
-    fn internal_routes_have_no_way_in() {
-        let table = table();
-        for component in platform_components::components() {
-            let path = format!("/services/{}/internal/v1/x", component.name);
-            let found = table.find(&path).map(Compiled::upstream_name);
-            assert_eq!(found, Some(Name::Web), "{path} must only reach the shop's 404");
-        }
-    }
-
-    #[test]
-    fn only_reading_the_catalog_and_photos_needs_no_token() {
-        let table = table();
-        for (method, path, public) in [
-            (Method::GET, "/services/catalog/v1/courses", true),
-            (Method::POST, "/services/catalog/v1/courses", false),
-            (Method::GET, "/services/photostock/v1/photos/x", true),
-            (Method::POST, "/services/photostock/v1/photos", false),
-            (Method::GET, "/services/order/v1/orders", false),
-            (Method::GET, "/services/basket/v1/basket", false),
-        ] {
-            let route = table.find(path).unwrap();
-            assert!(route.audience().is_some(), "{path}");
-            assert_eq!(route.is_public(&method), public, "{method} {path}");
-        }
-    }
-
-    #[test]
-    fn prefixes_are_stripped_and_queries_kept() {
-        let table = table();
-        let target = |path: &str| {
-            let uri: Uri = path.parse().unwrap();
-            table.find(uri.path()).unwrap().target(&uri).unwrap().to_string()
-        };
-        assert_eq!(target("/services/catalog/v1/courses?limit=2"), "/v1/courses?limit=2");
-        assert_eq!(target("/services/catalog/v1"), "/v1");
-        assert_eq!(target("/identity/jwks"), "/identity/jwks");
-        assert_eq!(target("/?a=b"), "/?a=b");
-        assert_eq!(table.targets()[&Name::Catalog].authority, "demo-catalog:8080");
     }
 }

@@ -20,6 +20,9 @@ pub(crate) enum PathError {
     /// A percent sign that is not followed by two hexadecimal digits.
     #[error("the path contains a broken percent encoding")]
     BrokenEncoding,
+    /// Percent encoding of what needs none: `%61` is `a` to whoever decodes, and another path to who doesn't.
+    #[error("the path must not contain encoded letters, digits or any of `-._~`")]
+    Needless,
     /// Percent encoding of something that is not UTF-8.
     #[error("the path is not UTF-8")]
     NotUtf8,
@@ -31,7 +34,12 @@ pub(crate) enum PathError {
 /// See [`PathError`].
 pub(crate) fn check(path: &str) -> Result<(), PathError> {
     // Nearly no path is encoded, and one that isn't needs no copy.
-    let decoded = if path.contains('%') { Cow::Owned(decode(path)?) } else { Cow::Borrowed(path.as_bytes()) };
+    let mut needless = false;
+    let decoded = if path.contains('%') {
+        Cow::Owned(decode(path, &mut needless)?)
+    } else {
+        Cow::Borrowed(path.as_bytes())
+    };
     let clear = |byte: &u8| !byte.is_ascii_control() && *byte != b'\\';
     if !decoded.iter().all(clear) || path.contains(';') {
         return Err(PathError::Disguised);
@@ -46,10 +54,11 @@ pub(crate) fn check(path: &str) -> Result<(), PathError> {
             _ => {}
         }
     }
-    Ok(())
+    if needless { Err(PathError::Needless) } else { Ok(()) }
 }
 
-fn decode(path: &str) -> Result<Vec<u8>, PathError> {
+/// Decodes percent encoding; `needless` when something is encoded that need not be (RFC 3986 §2.3).
+fn decode(path: &str, needless: &mut bool) -> Result<Vec<u8>, PathError> {
     let mut decoded = Vec::with_capacity(path.len());
     let mut bytes = path.bytes();
     while let Some(byte) = bytes.next() {
@@ -65,6 +74,7 @@ fn decode(path: &str) -> Result<Vec<u8>, PathError> {
         if matches!(value, b'/' | b'%') {
             return Err(PathError::Disguised);
         }
+        *needless |= value.is_ascii_alphanumeric() || matches!(value, b'-' | b'.' | b'_' | b'~');
         decoded.push(value);
     }
     Ok(decoded)
@@ -95,6 +105,8 @@ mod tests {
             ("/a%00", PathError::Disguised),
             ("/a%252e", PathError::Disguised),
             ("/a;b=c/d", PathError::Disguised),
+            ("/%61dmin", PathError::Needless),
+            ("/a%2Db", PathError::Needless),
             ("/a%zz", PathError::BrokenEncoding),
             ("/a%2", PathError::BrokenEncoding),
             ("/%c0%ae%c0%ae/x", PathError::NotUtf8),

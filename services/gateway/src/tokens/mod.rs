@@ -32,7 +32,7 @@ const REMEMBERED: usize = 2048;
 /// What all threads share.
 pub(crate) struct Tokens {
     authenticator: Authenticator,
-    /// None: the gateway runs alone and passes tokens on as they are.
+    /// None: no route exchanges tokens.
     exchange: Option<Exchange>,
 }
 
@@ -115,7 +115,7 @@ pub(crate) async fn exchange(
         }
         return Ok(());
     };
-    let Some(exchange) = &tokens.exchange else { return Ok(()) };
+    let Some(exchange) = tokens.exchange.as_ref().filter(|_| route.exchanges()) else { return Ok(()) };
     let bearer = exchange.token(caller, audience, route.scopes(), headers).await?;
     headers.insert(header::AUTHORIZATION, bearer);
     Ok(())

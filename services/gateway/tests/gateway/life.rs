@@ -21,6 +21,8 @@ const KEYS: &[&str] = &[
     "SERVING_THREADS",
     "MAX_CONNECTIONS",
     "MAX_ACTIVE_REQUESTS",
+    "CACHE_BYTES",
+    "CACHE_ANSWER_BYTES",
     "ACCESS_LOG_RATIO",
     "TRACE_RATIO",
 ];
@@ -42,6 +44,8 @@ async fn a_wrong_setting_is_refused_with_one_line_that_names_it() {
         ("SERVING_THREADS", "-1"),
         ("MAX_CONNECTIONS", "0"),
         ("MAX_ACTIVE_REQUESTS", "many"),
+        ("CACHE_BYTES", "-1"),
+        ("CACHE_ANSWER_BYTES", "much"),
         ("ACCESS_LOG_RATIO", "2"),
         ("TRACE_RATIO", "often"),
     ];

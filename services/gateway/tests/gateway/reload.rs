@@ -23,7 +23,7 @@ async fn new_routes_are_used_without_a_dropped_request() {
         }
         asked
     });
-    let opened = routes(upstream).replace("audience: order, ", "");
+    let opened = routes(upstream).replace("audience: order, exchange: false, ", "");
     replace(running.routes.path(), &opened);
     eventually(WITHIN, || async { running.api.get("/services/order/v1/x").await.status == 200 }).await;
     stop.send(()).unwrap();

@@ -55,8 +55,8 @@ upstreams:
   identity: {{url: 'http://{upstream}'}}
   web: {{url: 'http://{upstream}'}}
 routes:
-  - {{path: /services/catalog/v1, upstream: catalog, stripPrefix: /services/catalog, methods: [GET, HEAD, POST], audience: catalog, publicMethods: [GET, HEAD], bodyLimitBytes: 1000, timeoutSeconds: 2}}
-  - {{path: /services/order/v1, upstream: order, stripPrefix: /services/order, methods: [GET, POST], audience: order, bodyLimitBytes: 1000, timeoutSeconds: 2}}
+  - {{path: /services/catalog/v1, upstream: catalog, stripPrefix: /services/catalog, methods: [GET, HEAD, POST], audience: catalog, exchange: false, publicMethods: [GET, HEAD], bodyLimitBytes: 1000, timeoutSeconds: 2}}
+  - {{path: /services/order/v1, upstream: order, stripPrefix: /services/order, methods: [GET, POST], audience: order, exchange: false, bodyLimitBytes: 1000, timeoutSeconds: 2}}
   - {{path: /identity, upstream: identity, methods: [GET, POST], bodyLimitBytes: 1000, timeoutSeconds: 2}}
   - {{path: /open, upstream: web, methods: [GET, POST, PUT], bodyLimitBytes: 1000, timeoutSeconds: 2, upgrade: true, origins: ['https://other.example']}}
   - {{path: /, upstream: web, methods: [GET], bodyLimitBytes: 0, timeoutSeconds: 2}}

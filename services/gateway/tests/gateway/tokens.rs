@@ -12,12 +12,14 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use gateway::Gateway;
 use http::StatusCode;
+use platform_service::spawn_for_test;
 use platform_testkit::{TcpProxy, TestIssuer, TokenBuilder, bad_tokens, eventually, secret_file};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{Running, counted, routes, serve, start, tell, telling};
+use crate::support::{Running, counted, recorder, replace, routes, serve, start, tell, telling};
 
 const WITHIN: Duration = Duration::from_secs(10);
 const SECRET: &str = "gateways-own-secret";
@@ -101,7 +103,7 @@ async fn exchanging(upstream: SocketAddr, identity: SocketAddr, more: &[(&str, &
         ("CLIENT_SECRET_FILE", secret.path().to_str().unwrap()),
     ];
     settings.extend_from_slice(more);
-    let running = start(&routes(upstream), &settings).await;
+    let running = start(&routes(upstream).replace("exchange: false, ", ""), &settings).await;
     // The gateway reads the secret anew each time; the file must stay.
     let (_, path) = secret.keep().unwrap();
     tokio::spawn(async move {
@@ -356,4 +358,32 @@ async fn two_tokens_are_none() {
     let token = user(Uuid::now_v7(), "web", "order.read").sign();
     let api = running.api.with_token(&token).and_with("authorization", format!("Bearer {token}").as_bytes());
     api.get("/services/order/v1/orders").await.problem(401, "unauthenticated");
+}
+
+#[tokio::test]
+async fn routes_that_exchange_tokens_need_somebody_who_does() {
+    recorder();
+    let routes = secret_file(&routes(telling().await).replace("exchange: false, ", ""));
+    let settings = [("ROUTES_FILE", routes.path().to_str().unwrap())];
+    let error = spawn_for_test::<Gateway>(&settings).await.err().expect("it must not start").to_string();
+    assert!(error.contains("TOKEN_URL") && error.contains("line 8: route /services/catalog/v1"), "{error}");
+}
+
+#[tokio::test]
+async fn a_route_without_exchange_passes_the_callers_own_token() {
+    let identity = Identity::default();
+    let address = identity.serve().await;
+    let upstream = telling().await;
+    let running = exchanging(upstream, address, &[]).await;
+    let before = counted("gateway_reloads_total", &["loaded"]);
+    let own = routes(upstream).replace("catalog, exchange: false, ", "catalog, ");
+    replace(running.routes.path(), &own);
+    eventually(WITHIN, || async { counted("gateway_reloads_total", &["loaded"]) > before }).await;
+    let token = user(Uuid::now_v7(), "web", "order.read").sign();
+    let api = running.api.with_token(&token);
+    let as_it_is =
+        || async { bearer(&api.get("/services/order/v1/orders").await.expect(200).json()) == token };
+    eventually(WITHIN, as_it_is).await;
+    let told: Value = api.get("/services/catalog/v1/courses").await.expect(200).json();
+    assert_ne!(bearer(&told), token);
 }
