@@ -119,11 +119,15 @@ fn the_settings_of_each_component() {
 }
 
 #[test]
-fn public_paths_are_unique_and_internal_ones_never_public() {
+fn public_paths_are_unique_by_method_and_internal_ones_never_public() {
     let file = routes_file(|name| format!("http://{name}:8080"));
-    let paths: BTreeSet<&str> = file.routes.iter().map(|route| route.path.as_str()).collect();
-    assert_eq!(paths.len(), file.routes.len());
-    assert!(paths.iter().all(|path| !path.contains("internal")));
+    let mut seen = BTreeSet::new();
+    for route in &file.routes {
+        assert!(!route.path.contains("internal"), "{}", route.path);
+        for method in &route.methods {
+            assert!(seen.insert((&route.path, route.exact, method)), "{method} {} stands twice", route.path);
+        }
+    }
 }
 
 #[test]

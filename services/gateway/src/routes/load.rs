@@ -275,7 +275,7 @@ routes:
             ("upstream: web, methods: [GET], limit", "upstream: catalog, methods: [GET], limit", "line 8: "),
             ("path: /,", "path: x,", "line 8: route x: must begin with a slash"),
             ("path: /other,", "path: /,", "line 8: route /: stands twice"),
-            ("path: /other,", "path: /o/{a b},", "line 7: route /o/{a b}: has a variable {a b}"),
+            ("path: /other,", "path: '/o/{a-b}',", "line 7: route /o/{a-b}: has a variable {a-b}"),
             ("path: /other,", "path: '/o//x',", "line 7: route /o//x: must be a path"),
             ("path: /other,", "path: /other, hosts: ['a:1'],", "line 7: route /other: its host \"a:1\""),
             (

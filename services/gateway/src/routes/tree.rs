@@ -36,9 +36,9 @@ impl Tree {
         if pattern.exact { &mut tree.exact } else { &mut tree.below }
     }
 
-    /// The routes for a path, which begins with a slash.
+    /// The routes for a path, which begins with a slash; no path at all (`CONNECT`) is the root.
     pub(super) fn find(&self, path: &str) -> Option<&[usize]> {
-        let inside = path.strip_prefix('/')?;
+        let inside = if path.is_empty() { path } else { path.strip_prefix('/')? };
         self.descend(Some(inside).filter(|inside| !inside.is_empty()))
     }
 
@@ -82,6 +82,7 @@ mod tests {
             tree.at(&pattern).push(place);
         }
         for (path, expected) in [
+            ("", "/"),
             ("/", "/"),
             ("/other", "/"),
             ("/a", "=/a"),

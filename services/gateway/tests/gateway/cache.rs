@@ -87,9 +87,10 @@ impl Origin {
     }
 }
 
-/// Routes that keep answers below `/open` and of the catalog.
+/// Routes that keep answers below `/open`, where no connection is upgraded then, and of the catalog.
 fn cached(routes: &str, rule: &str) -> String {
     routes
+        .replace(", upgrade: true", "")
         .replace("path: /open,", &format!("path: /open, {rule},"))
         .replace("upstream: catalog, strip", &format!("upstream: catalog, {rule}, strip"))
 }
