@@ -365,8 +365,8 @@ async fn routes_that_exchange_tokens_need_somebody_who_does() {
     recorder();
     let routes = secret_file(&routes(telling().await).replace("exchange: false, ", ""));
     let settings = [("ROUTES_FILE", routes.path().to_str().unwrap())];
-    let error = spawn_for_test::<Gateway>(&settings).await.err().expect("it must not start");
-    let error = format!("{error:#}");
+    let gateway = spawn_for_test::<Gateway>(&settings).await.unwrap();
+    let error = format!("{:#}", gateway.stop().await.expect_err("it must not start"));
     assert!(error.contains("TOKEN_URL") && error.contains("line 8: route /services/catalog/v1"), "{error}");
 }
 
