@@ -99,7 +99,7 @@ impl Part {
                 Err(_) => tokio::time::sleep(BETWEEN_TRIES).await,
             }
         }
-        eprintln!("the status of {name} can't be written");
+        panic!("the status of {name} can't be written");
     }
 
     /// The claims of a StatefulSet's first pod, as its controller makes them.
