@@ -36,6 +36,26 @@ pub fn crd() -> CustomResourceDefinition {
     crd
 }
 
+/// The definition in YAML, for `kubectl apply`.
+///
+/// # Errors
+/// When it can't be written as YAML.
+pub fn crd_yaml() -> Result<String, serde_norway::Error> {
+    let text = serde_norway::to_string(&crd())?;
+    Ok(text.lines().map(|line| quoted(line) + "\n").collect())
+}
+
+/// A line whose key is `n` or `y` alone, the names of a key's members (RFC 7518 §6.2.1.3, §6.3.1.1), with quotes: kubectl
+/// and helm read YAML 1.1, in which the two words without them are false and true.
+fn quoted(line: &str) -> String {
+    let key = line.trim_start();
+    if matches!(key, "n:" | "y:") {
+        let (indent, name) = (&line[..line.len() - key.len()], &key[..1]);
+        return format!("{indent}\"{name}\":");
+    }
+    line.to_owned()
+}
+
 /// Takes the description from the schema of an enumeration: kube would put it in place of that of the
 /// field, which says what absent means.
 pub(crate) fn undescribed(schema: &mut schemars::Schema) {

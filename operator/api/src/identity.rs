@@ -184,11 +184,11 @@ pub struct JwkSpec {
     #[schemars(length(min = 43, max = 43), regex(pattern = "^[A-Za-z0-9_-]+$"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub x: Option<String>,
-    /// Where it is on P-256, in base64url.
+    /// Where it is on P-256, in base64url. In YAML its name needs quotes: "y".
     #[schemars(length(min = 43, max = 43), regex(pattern = "^[A-Za-z0-9_-]+$"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub y: Option<String>,
-    /// The modulus of an RSA key of 2048 to 8192 bits, in base64url.
+    /// The modulus of an RSA key of 2048 to 8192 bits, in base64url. In YAML its name needs quotes: "n".
     #[schemars(length(min = 342, max = 1366), regex(pattern = "^[A-Za-z0-9_-]+$"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub n: Option<String>,

@@ -18,7 +18,7 @@ mod services;
 mod spec;
 mod status;
 
-pub use crd::{CRD_VERSION_ANNOTATION, crd};
+pub use crd::{CRD_VERSION_ANNOTATION, crd, crd_yaml};
 pub use exposure::{
     ExposeSpec, IngressSpec, LabelsSpec, NetworkPolicySpec, NodePortSpec, PeerSpec, TlsMode, TlsSpec,
 };

@@ -31,7 +31,7 @@ fn walk(path: &str, schema: &Value, check: &mut impl FnMut(&str, &Value)) {
 
 #[test]
 fn the_committed_definitions_are_up_to_date() {
-    let generated = serde_norway::to_string(&courseplatform_api::crd()).unwrap();
+    let generated = courseplatform_api::crd_yaml().unwrap();
     for path in COPIES {
         if std::env::var_os("UPDATE").is_some() {
             std::fs::create_dir_all(Path::new(path).parent().unwrap()).unwrap();
@@ -43,6 +43,18 @@ fn the_committed_definitions_are_up_to_date() {
             "{path} is stale: UPDATE=1 cargo test -p courseplatform-api --test generated"
         );
     }
+}
+
+#[test]
+fn no_name_of_a_field_is_a_boolean_of_yaml_1_1() {
+    let text = courseplatform_api::crd_yaml().unwrap();
+    let words = ["y", "yes", "on", "true", "n", "no", "off", "false"];
+    for line in text.lines() {
+        let key = line.trim_start().trim_start_matches("- ").split(':').next().unwrap_or_default();
+        assert!(!words.contains(&key.to_lowercase().as_str()), "kubectl and helm read a boolean: {line}");
+    }
+    let whole: Value = serde_norway::from_str(&text).unwrap();
+    assert_eq!(whole, serde_json::to_value(courseplatform_api::crd()).unwrap(), "quotes change nothing else");
 }
 
 #[test]

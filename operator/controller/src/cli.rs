@@ -232,7 +232,7 @@ fn stop_on_signal() -> anyhow::Result<CancellationToken> {
 }
 
 fn crd() -> anyhow::Result<String> {
-    Ok(serde_norway::to_string(&courseplatform_api::crd())?)
+    Ok(courseplatform_api::crd_yaml()?)
 }
 
 fn render(path: &std::path::Path, defaults: &Defaults) -> anyhow::Result<String> {
