@@ -51,7 +51,13 @@ platform() {
     kind_chosen || apply_changed ferretdb <"$cluster_dir/platform/ferretdb.yaml"
     platform_operator
     images_roll
+    # Somebody may have deleted it since.
+    platform_is_there || rm -f "$applied/courseplatform"
     platform_manifest | apply_changed courseplatform
+}
+
+platform_is_there() {
+    [[ -n $(kubectl get courseplatform --namespace "$platform_namespace" --ignore-not-found --output name "$platform_name") ]]
 }
 
 # platform_get TEMPLATE: a jsonpath of the CoursePlatform.
