@@ -3,7 +3,8 @@
 //! A request passes named phases, each a small unit; `pipeline` shows them from top to bottom. *match*
 //! (`routes`) → *guard* (`guard`: headers, sizes, addresses) → *authenticate*, *authorize*, *exchange*
 //! (`tokens`) → *limit* (`limit`) → *route* (`upstream`: addresses, breaker) → *forward* (`forward`: streaming,
-//! retries; `cache`: what need not be asked for again) → *answer* (`answer`) → *log* (`log`). It holds no business rule and never buffers a body.
+//! retries; `cache`: what need not be asked for again) → *answer* (`answer`) → *log* (`log`). It holds no business
+//! rule and never buffers a body.
 
 mod answer;
 mod bounded;

@@ -59,8 +59,8 @@ pub struct Complete {
     pub object: Value,
 }
 
-/// Completes an object of a plan, which it takes out of `wanted`; `None` when its kind isn't one that the operator handles, which a
-/// test of *build* excludes.
+/// Completes an object of a plan, which it takes out of `wanted`; `None` when its kind isn't one that the operator
+/// handles, which a test of *build* excludes.
 #[must_use]
 pub fn complete(owner: &Owner, wanted: &mut Wanted) -> Option<Complete> {
     let kind = Kind::of(wanted.api_version(), wanted.kind())?;
