@@ -31,6 +31,7 @@ address=$(sed -nE 's|.*server: https://||p' "$KUBECONFIG")
 # The times of passes stand in the log.
 export ADMIN_ADDR=127.0.0.1:19190 LOG_FORMAT=json LOG_LEVEL=info,courseplatform_operator::reconcile=debug
 start() {
+  : >"$work/operator.log" # emptied here, so that nobody reads what the one before wrote
   "$operator" >"$work/operator.log" 2>&1 &
   pid=$!
   for _ in {1..300}; do

@@ -39,6 +39,7 @@ within() {
 }
 
 start() {
+    : >"$log" # the process below empties it only once it runs, and what was there tells of the one before
     "$programs/courseplatform-local" dev --data "$data" >"$log" 2>&1 &
     pid=$!
     within 120 started || fail "$1"
