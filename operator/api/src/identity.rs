@@ -268,7 +268,8 @@ pub struct SmtpSpec {
     /// Whom mails come from, such as shop@example.com.
     #[schemars(length(min = 3, max = 254), regex(pattern = r"^[^@\s]+@[^@\s]+$"))]
     pub from: String,
-    /// The name of a Secret with the keys username and password. When absent the server asks for none.
+    /// The name of a Secret with the keys username and password, if the server asks for them, and ca.crt, if its
+    /// certificate is of an authority of your own.
     #[schemars(length(min = 1, max = 253))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret_ref: Option<String>,

@@ -54,6 +54,8 @@ pub enum Source {
     SmtpUsernameFile,
     /// The file with that user's password.
     SmtpPasswordFile,
+    /// File with the certificates that the mail server's own is checked against.
+    SmtpCaFile,
     /// The folder that mails go to when there is no mail server.
     MailFolder,
     /// Where traces go (OTLP over HTTP); not set when they go nowhere.
@@ -115,6 +117,7 @@ pub(crate) const IDENTITY: &[Setting] = &[
     Setting { key: "SMTP_FROM", source: Source::SmtpFrom },
     Setting { key: "SMTP_USERNAME_FILE", source: Source::SmtpUsernameFile },
     Setting { key: "SMTP_PASSWORD_FILE", source: Source::SmtpPasswordFile },
+    Setting { key: "SMTP_CA_FILE", source: Source::SmtpCaFile },
     Setting { key: "MAIL_DIR", source: Source::MailFolder },
 ];
 

@@ -55,15 +55,22 @@ pub struct UriFacts {
     pub parameters: String,
 }
 
-/// Reads what the spec of `platform` refers to.
+/// Reads what the spec of `platform` refers to, and the hashes of its clients' secrets unless they are `known`.
 ///
 /// # Errors
 /// When the API server can't be asked. A Secret that doesn't exist is no error here; *validate* tells.
-pub async fn dereference(client: &Client, platform: &CoursePlatform) -> Result<Dereferenced, kube::Error> {
+pub async fn dereference(
+    client: &Client,
+    platform: &CoursePlatform,
+    known: Option<BTreeMap<String, Vec<String>>>,
+) -> Result<Dereferenced, kube::Error> {
     let namespace = platform.namespace().unwrap_or_default();
     let secrets: Api<Secret> = Api::namespaced(client.clone(), &namespace);
-    let mut found =
-        Dereferenced { client_secrets: client_secrets(client, platform).await?, ..Dereferenced::default() };
+    let client_secrets = match known {
+        Some(known) => known,
+        None => client_secrets(client, platform).await?,
+    };
+    let mut found = Dereferenced { client_secrets, ..Dereferenced::default() };
     for name in referenced_secrets(platform) {
         let facts = secrets.get_opt(&name).await?.map(|secret| facts_of(&secret));
         found.secrets.insert(name, facts);

@@ -48,7 +48,8 @@ fn value(component: &Component, source: Source, files: &Files) -> Option<String>
         | Source::SmtpTls
         | Source::SmtpFrom
         | Source::SmtpUsernameFile
-        | Source::SmtpPasswordFile => return None,
+        | Source::SmtpPasswordFile
+        | Source::SmtpCaFile => return None,
         Source::LogLevel => std::env::var("LOG_LEVEL").ok().filter(|v| !v.is_empty())?,
         Source::OtlpEndpoint => std::env::var("OTLP_ENDPOINT").ok().filter(|v| !v.is_empty())?,
         Source::Currency => "TRY".to_owned(),

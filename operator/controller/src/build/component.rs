@@ -22,6 +22,7 @@ const CLIENTS: &str = "/clients";
 const CLIENT_SECRET: &str = "client-secret";
 const SMTP_USERNAME: &str = "smtp-username";
 const SMTP_PASSWORD: &str = "smtp-password";
+const SMTP_CA: &str = "smtp-ca.crt";
 
 /// The pod template of a component that serves.
 pub(super) fn serving(platform: &ValidatedPlatform, name: Name) -> Value {
@@ -139,10 +140,13 @@ fn value(platform: &ValidatedPlatform, name: Name, source: Source) -> Option<Str
         Source::SmtpTls => smtp_tls(platform.smtp.as_ref()?.tls).to_owned(),
         Source::SmtpFrom => platform.smtp.as_ref()?.from.clone(),
         Source::SmtpUsernameFile => {
-            platform.smtp.as_ref()?.secret.as_ref().map(|_| format!("{SECRETS}/{SMTP_USERNAME}"))?
+            platform.smtp.as_ref()?.account.as_ref().map(|_| format!("{SECRETS}/{SMTP_USERNAME}"))?
         }
         Source::SmtpPasswordFile => {
-            platform.smtp.as_ref()?.secret.as_ref().map(|_| format!("{SECRETS}/{SMTP_PASSWORD}"))?
+            platform.smtp.as_ref()?.account.as_ref().map(|_| format!("{SECRETS}/{SMTP_PASSWORD}"))?
+        }
+        Source::SmtpCaFile => {
+            platform.smtp.as_ref()?.authorities.as_ref().map(|_| format!("{SECRETS}/{SMTP_CA}"))?
         }
         // Identity's own default lies below /tmp, the one place where its pods may write.
         Source::MailFolder => return None,
@@ -201,9 +205,12 @@ fn secret_files(platform: &ValidatedPlatform, name: Name) -> Vec<SecretFile> {
     add(Source::KeyringFile, keyring, secrets::KEYRING_KEY, secrets::KEYRING_KEY);
     let first_admin = secrets::first_admin_secret(platform);
     add(Source::FirstAdminFile, first_admin, secrets::FIRST_ADMIN_KEY, secrets::FIRST_ADMIN_KEY);
-    if let Some(account) = platform.smtp.as_ref().and_then(|smtp| smtp.secret.as_ref()) {
+    if let Some(account) = platform.smtp.as_ref().and_then(|smtp| smtp.account.as_ref()) {
         add(Source::SmtpUsernameFile, account.clone(), "username", SMTP_USERNAME);
         add(Source::SmtpPasswordFile, account.clone(), "password", SMTP_PASSWORD);
+    }
+    if let Some(authorities) = platform.smtp.as_ref().and_then(|smtp| smtp.authorities.as_ref()) {
+        add(Source::SmtpCaFile, authorities.clone(), "ca.crt", SMTP_CA);
     }
     files
 }

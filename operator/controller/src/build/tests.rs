@@ -90,6 +90,25 @@ fn every_mount_has_its_volume_and_every_volume_its_mount() {
 }
 
 #[test]
+fn a_mail_server_with_authorities_of_its_own_is_checked_against_them() {
+    let mut platform = full();
+    let before = pods(&build(&platform)).any(|(_, template)| template.to_string().contains("SMTP_CA_FILE"));
+    assert!(!before);
+    platform.smtp.as_mut().unwrap().authorities = Some("smtp".to_owned());
+    let plan = build(&platform);
+    let template = pods(&plan).find(|(name, _)| name == "Deployment school-identity").unwrap().1;
+    let env = template["spec"]["containers"][0]["env"].as_array().unwrap();
+    let file = env.iter().find(|variable| variable["name"] == "SMTP_CA_FILE").unwrap()["value"].as_str();
+    let volumes = template["spec"]["volumes"].as_array().unwrap();
+    let secrets = volumes.iter().find(|volume| volume["name"] == "secrets").unwrap();
+    let sources = secrets["projected"]["sources"].as_array().unwrap();
+    let smtp = sources.iter().find(|source| source["secret"]["name"] == "smtp").unwrap();
+    let items = smtp["secret"]["items"].as_array().unwrap();
+    let path = items.iter().find(|item| item["key"] == "ca.crt").unwrap()["path"].as_str().unwrap();
+    assert_eq!(file, Some(format!("/secrets/{path}").as_str()));
+}
+
+#[test]
 fn no_environment_holds_a_key_twice_or_a_secret() {
     for plan in plans() {
         for (name, template) in pods(&plan) {

@@ -91,14 +91,26 @@ fn check(client: &Client, faults: &mut Faults) {
     }
 }
 
+/// What a Secret of a mail server holds: an account, certificates to check the server's own with, or both.
+const ACCOUNT_KEYS: [&str; 2] = ["username", "password"];
+const CA_KEY: &str = "ca.crt";
+
 pub(super) fn mail(spec: &CoursePlatformSpec, found: &Dereferenced, faults: &mut Faults) -> Option<Smtp> {
     let given = spec.mail.as_ref()?.smtp.clone()?;
     let tls = given.tls.unwrap_or_default();
-    if let Some(secret) = &given.secret_ref {
-        has_keys(found, "spec.mail.smtp.secretRef", secret, &["username", "password"], faults);
-        if tls == SmtpTls::None {
-            faults.spec("spec.mail.smtp.tls", "None would send the password in the clear");
-        }
+    let has = |key: &str| {
+        let named = given.secret_ref.as_ref().and_then(|secret| found.secrets.get(secret)?.as_ref());
+        named.is_some_and(|facts| facts.keys.contains(key))
+    };
+    let authorities = given.secret_ref.clone().filter(|_| has(CA_KEY));
+    // A server that asks for no password may have a certificate of its own all the same.
+    let only_authorities = authorities.is_some() && ACCOUNT_KEYS.iter().all(|key| !has(key));
+    let account = given.secret_ref.clone().filter(|_| !only_authorities);
+    if let Some(secret) = &account {
+        has_keys(found, "spec.mail.smtp.secretRef", secret, &ACCOUNT_KEYS, faults);
+    }
+    if given.secret_ref.is_some() && tls == SmtpTls::None {
+        faults.spec("spec.mail.smtp.tls", "None would send the password in the clear");
     }
     let usual = match tls {
         SmtpTls::StartTLS => 587,
@@ -110,7 +122,8 @@ pub(super) fn mail(spec: &CoursePlatformSpec, found: &Dereferenced, faults: &mut
         port: given.port.and_then(|port| u16::try_from(port).ok()).unwrap_or(usual),
         tls,
         from: given.from,
-        secret: given.secret_ref,
+        account,
+        authorities,
     })
 }
 

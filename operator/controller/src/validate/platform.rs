@@ -92,7 +92,9 @@ pub struct Smtp {
     /// Whom mails come from.
     pub from: String,
     /// The Secret with the keys `username` and `password`, when the server asks for them.
-    pub secret: Option<String>,
+    pub account: Option<String>,
+    /// The Secret with the key `ca.crt`, when the server's certificate is checked against others than the well-known.
+    pub authorities: Option<String>,
 }
 
 /// A server in use.

@@ -328,7 +328,7 @@ fn accounts_and_mail_have_defaults() {
         assert_eq!(accepts(json!({"host": host})).admin_email, "admin@localhost", "{host}");
     }
     let smtp = platform.smtp.unwrap();
-    assert_eq!((smtp.port, smtp.secret), (587, None));
+    assert_eq!((smtp.port, smtp.account, smtp.authorities), (587, None, None));
     assert_eq!(accepts(json!({})).smtp, None);
 }
 
@@ -348,6 +348,28 @@ fn secrets_of_accounts_and_mail_must_be_there_with_their_keys() {
     let there =
         found(&[("smtp", Some(secret(&["username", "password"]))), ("admin", Some(secret(&["password"])))]);
     assert!(validate(&platform, &there, &Defaults::default()).is_ok());
+}
+
+#[test]
+fn the_secret_of_a_mail_server_has_an_account_or_authorities_or_both() {
+    let platform =
+        with(json!({"mail": {"smtp": {"host": "mx", "from": "a@b.example", "secretRef": "smtp"}}}));
+    let smtp = |keys: &[&str]| {
+        let found = found(&[("smtp", Some(secret(keys)))]);
+        let smtp = validate(&platform, &found, &Defaults::default()).unwrap().smtp.unwrap();
+        (smtp.account.is_some(), smtp.authorities.is_some())
+    };
+    assert_eq!(smtp(&["username", "password"]), (true, false));
+    assert_eq!(smtp(&["ca.crt"]), (false, true));
+    assert_eq!(smtp(&["username", "password", "ca.crt"]), (true, true));
+    let missing =
+        |key: &str| vec![format!("Reference spec.mail.smtp.secretRef: the Secret smtp has no key {key}")];
+    assert_eq!(
+        rejects(&platform, &found(&[("smtp", Some(secret(&["username", "ca.crt"])))])),
+        missing("password")
+    );
+    let neither = rejects(&platform, &found(&[("smtp", Some(secret(&["ca"])))]));
+    assert_eq!(neither, [missing("username"), missing("password")].concat());
 }
 
 #[test]
