@@ -13,7 +13,6 @@ mod service;
 mod steps;
 mod store;
 
-pub(crate) use given::Given;
 pub(crate) use otp::Secret;
 pub(crate) use recovery::{RecoveryCode, grouped};
 pub use required::RequiredFor;
