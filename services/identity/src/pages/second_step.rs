@@ -97,7 +97,7 @@ pub(super) async fn submit(
 }
 
 /// What is wrong with a code.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Wrong {
     code: Option<Unacceptable>,
     /// Seconds until it is looked at again.

@@ -9,6 +9,7 @@ mod forms;
 mod mail_server;
 mod mailed_links;
 mod second_factor;
+mod set_up;
 mod sign_in;
 mod sign_up;
 mod smtp;
@@ -39,12 +40,14 @@ use second_factor::{
     a_code_works_once_and_for_its_own_account_only,
     a_forgotten_password_does_not_lead_around_the_second_factor,
     a_recovery_code_signs_in_once_and_new_ones_replace_it,
-    a_second_factor_counts_from_its_first_code_and_is_asked_for_from_then_on,
-    a_set_up_waits_ten_minutes_and_the_newest_secret_counts,
     the_step_after_the_password_belongs_to_one_browser_and_ends,
     turning_it_off_takes_password_and_code_and_ends_other_sessions,
-    whoever_must_have_a_second_factor_sets_it_up_before_anything_else,
     wrong_codes_make_whoever_sends_them_wait_but_not_a_known_browser,
+};
+use set_up::{
+    a_second_factor_counts_from_its_first_code_and_is_asked_for_from_then_on,
+    a_set_up_waits_ten_minutes_and_the_newest_secret_counts,
+    whoever_must_have_a_second_factor_sets_it_up_before_anything_else,
 };
 use sign_in::{
     a_parameter_of_argon2_that_rises_is_taken_over_at_sign_in,

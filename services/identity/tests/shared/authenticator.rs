@@ -2,6 +2,8 @@
 
 use aws_lc_rs::hmac::{HMAC_SHA1_FOR_LEGACY_USE_ONLY, Key, sign};
 
+const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+
 /// The code of the secret in `key` (base32, in groups or not), so many steps of 30 seconds from now. The next one is
 /// accepted for a minute at least, whatever else the machine has to do.
 pub(crate) fn code(key: &str, steps: i64) -> String {
@@ -24,12 +26,8 @@ pub(crate) fn wrong_code(key: &str) -> String {
 fn decoded(text: &str) -> Vec<u8> {
     let (mut bytes, mut bits, mut count) = (Vec::new(), 0_u32, 0);
     for letter in text.bytes().filter(|it| !it.is_ascii_whitespace()) {
-        let value = match letter {
-            b'A'..=b'Z' => letter - b'A',
-            b'2'..=b'7' => letter - b'2' + 26,
-            other => panic!("no base32: {other}"),
-        };
-        bits = bits << 5 | u32::from(value);
+        let value = ALPHABET.bytes().position(|it| it == letter).unwrap();
+        bits = bits << 5 | u32::try_from(value).unwrap();
         count += 5;
         if count >= 8 {
             count -= 8;
