@@ -1,5 +1,6 @@
-//! The pages of identity: sign-in with one or two factors, sign-up, forgotten password, confirmations, consent, one's account. Complete
-//! HTML from the server in two languages; none needs JavaScript. What a page decides is decided elsewhere.
+//! The pages of identity: sign-in with one or two factors, sign-up, forgotten password, confirmations, consent, one's
+//! account. Complete HTML from the server in two languages; none needs JavaScript. What a page decides is decided
+//! elsewhere.
 
 mod account;
 mod assets;

@@ -45,6 +45,9 @@ pub(crate) async fn a_second_factor_counts_from_its_first_code_and_is_asked_for_
     let page = browser.get(PAGE).await.expect(200).text();
     assert!(page.contains("codes that are left: 10") && !page.contains(&key), "{page}");
 
+    // Whoever does not know the password learns nothing of it.
+    let refused = house.browser().sign_in(ADA, "wrong password").await.expect(422).text();
+    assert!(refused.contains("The e-mail or the password is wrong"), "{refused}");
     let mut browser = half_signed_in(&house, ADA).await;
     let asked = browser.get(CODE).await.expect(200).text();
     assert!(

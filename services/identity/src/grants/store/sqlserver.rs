@@ -157,7 +157,8 @@ impl GrantStore for SqlServerGrants {
         let scope = family.scopes.to_string();
         let sql = format!(
             "{INSERT_FAMILY} FROM accounts WITH (UPDLOCK)
-             WHERE id = @P3 AND password_hash = @P13 AND second_factor_at IS NULL AND locked_at IS NULL AND deleted_at IS NULL"
+             WHERE id = @P3 AND password_hash = @P13 AND second_factor_at IS NULL AND locked_at IS NULL
+               AND deleted_at IS NULL"
         );
         let values = family_parameters(family, &scope);
         let mut parameters = values.each().to_vec();
