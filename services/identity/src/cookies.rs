@@ -12,6 +12,8 @@ pub(crate) enum Cookie {
     Session,
     /// What the hidden field of a form is compared with.
     Form,
+    /// The password was right, and the second factor is asked for.
+    Step,
     /// A browser that somebody signed in with before.
     Device,
     /// The chosen language.
@@ -31,6 +33,8 @@ impl Jar {
             (Cookie::Session, false) => "id",
             (Cookie::Form, true) => "__Secure-id-form",
             (Cookie::Form, false) => "id-form",
+            (Cookie::Step, true) => "__Secure-id-step",
+            (Cookie::Step, false) => "id-step",
             (Cookie::Device, true) => "__Secure-id-device",
             (Cookie::Device, false) => "id-device",
             (Cookie::Language, true) => "__Secure-id-language",

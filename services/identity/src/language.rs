@@ -74,6 +74,7 @@ mod tests {
                         ("email", "x"),
                         ("link", "x"),
                         ("seconds", "1"),
+                        ("count", "1"),
                         ("days", "1"),
                         ("browser", "x"),
                         ("system", "x"),

@@ -22,6 +22,7 @@ mod pages;
 mod protocol;
 mod revocation;
 mod screens;
+mod second_factor;
 mod sessions;
 mod settings;
 mod throttle;
@@ -54,6 +55,8 @@ use keys::{KeyStore, Occasion, PostgresKeys, SqlServerKeys};
 pub use mail::MailSettings;
 use mail::{Lifetimes, MailStore, Post, PostgresMails, Sender, SqlServerMails};
 use pages::Pages;
+pub use second_factor::RequiredFor;
+use second_factor::{PostgresSecondFactors, SecondFactorStore, SecondFactors, SqlServerSecondFactors};
 use sessions::{PostgresSessions, SessionStore, Sessions, SqlServerSessions};
 pub use settings::Settings;
 use throttle::{PostgresThrottle, SqlServerThrottle, Throttle, ThrottleStore};
@@ -70,6 +73,7 @@ const SQLSERVER_MIGRATIONS: &[Migration] = &[
     Migration { version: 3, sql: include_str!("../migrations/sqlserver/0003_messaging.sql") },
     Migration { version: 4, sql: include_str!("../migrations/sqlserver/0004_grants.sql") },
     Migration { version: 5, sql: include_str!("../migrations/sqlserver/0005_updated_at.sql") },
+    Migration { version: 6, sql: include_str!("../migrations/sqlserver/0006_second_factors.sql") },
 ];
 
 const ROTATE_KEYS: Command = Command {
@@ -154,6 +158,7 @@ impl Component for Identity {
             people.accounts.clone(),
             people.sessions.clone(),
             people.consents.clone(),
+            people.second_factors.clone(),
             public,
         );
         let forms =
@@ -172,6 +177,7 @@ pub(crate) struct People {
     pub(crate) sessions: Sessions,
     pub(crate) consents: Consents,
     pub(crate) sign_in: SignIn,
+    pub(crate) second_factors: SecondFactors,
     pub(crate) throttle: Throttle,
     pub(crate) pages: Pages,
 }
@@ -193,6 +199,7 @@ impl People {
                 .accounts
                 .require_verified_email
                 .unwrap_or(post.reaches_people()),
+            second_factor: settings.accounts.second_factor_required_for,
             words: Words::of_platform(host),
         };
         let lifetimes = Lifetimes {
@@ -219,11 +226,18 @@ impl People {
         let sessions = Sessions::new(stores.sessions, stores.accounts, jar, lifetime);
         let consents = Consents::new(stores.consents, clients);
         let sign_in = SignIn::new(accounts.clone(), hasher, throttle.clone());
+        let second_factors = SecondFactors::new(
+            stores.second_factors,
+            accounts.clone(),
+            throttle.clone(),
+            settings.keyring_file.clone(),
+        );
         let first = settings.accounts.first_admin_file.clone();
-        let upkeep =
-            upkeep::Upkeep::new(accounts.clone(), sessions.clone(), throttle.clone(), stores.mails, first);
+        let swept = (throttle.clone(), second_factors.clone());
+        let upkeep = upkeep::Upkeep::new(accounts.clone(), sessions.clone(), swept, stores.mails, first);
         runtime.spawn(|stop| upkeep.run(stop));
-        Ok(Self { accounts, sessions, consents, sign_in, throttle, pages: Pages::new(public_url, jar) })
+        let pages = Pages::new(public_url, jar);
+        Ok(Self { accounts, sessions, consents, sign_in, second_factors, throttle, pages })
     }
 }
 
@@ -236,6 +250,7 @@ struct Stores {
     consents: Arc<dyn ConsentStore>,
     mails: Arc<dyn MailStore>,
     throttle: Arc<dyn ThrottleStore>,
+    second_factors: Arc<dyn SecondFactorStore>,
     relay: RelayWaker,
 }
 
@@ -257,7 +272,8 @@ impl Stores {
                     sessions: Arc::new(PostgresSessions::new(pool.clone())),
                     consents: Arc::new(PostgresConsents::new(pool.clone())),
                     mails: Arc::new(PostgresMails::new(pool.clone())),
-                    throttle: Arc::new(PostgresThrottle::new(pool)),
+                    throttle: Arc::new(PostgresThrottle::new(pool.clone())),
+                    second_factors: Arc::new(PostgresSecondFactors::new(pool)),
                     relay: waker,
                 })
             }
@@ -276,7 +292,8 @@ impl Stores {
                     sessions: Arc::new(SqlServerSessions::new(pool.clone())),
                     consents: Arc::new(SqlServerConsents::new(pool.clone())),
                     mails: Arc::new(SqlServerMails::new(pool.clone())),
-                    throttle: Arc::new(SqlServerThrottle::new(pool)),
+                    throttle: Arc::new(SqlServerThrottle::new(pool.clone())),
+                    second_factors: Arc::new(SqlServerSecondFactors::new(pool)),
                     relay: waker,
                 })
             }

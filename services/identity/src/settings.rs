@@ -9,6 +9,7 @@ use crate::accounts::FirstAdminFile;
 use crate::clients::ClientsPath;
 use crate::keys::KeyringFile;
 use crate::mail::MailSettings;
+use crate::second_factor::RequiredFor;
 use crate::tokens::TokenSettings;
 
 /// Settings of the identity service.
@@ -75,6 +76,11 @@ pub struct AccountSettings {
     /// Whether buying and teaching demand a verified e-mail address; yes with SMTP_HOST, else no.
     #[arg(long, env)]
     pub require_verified_email: Option<bool>,
+
+    /// Of whom a second factor is demanded. Whoever has none sets it up at the next sign-in, before anything is given;
+    /// sessions that are there already go on. Everybody else may have one.
+    #[arg(long, env, default_value = "none")]
+    pub second_factor_required_for: RequiredFor,
 
     /// Days after which somebody has to sign in again.
     #[arg(long, env, default_value_t = 14, value_parser = clap::value_parser!(u32).range(1..=365))]

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::accounts::{Accounts, FirstAdminFile, StoreError};
 use crate::mail::MailStore;
+use crate::second_factor::SecondFactors;
 use crate::sessions::Sessions;
 use crate::throttle::Throttle;
 
@@ -20,6 +21,7 @@ pub(crate) struct Upkeep {
     accounts: Accounts,
     sessions: Sessions,
     throttle: Throttle,
+    second_factors: SecondFactors,
     mails: Arc<dyn MailStore>,
     first_admin: Option<FirstAdminFile>,
 }
@@ -28,11 +30,11 @@ impl Upkeep {
     pub(crate) fn new(
         accounts: Accounts,
         sessions: Sessions,
-        throttle: Throttle,
+        (throttle, second_factors): (Throttle, SecondFactors),
         mails: Arc<dyn MailStore>,
         first_admin: Option<FirstAdminFile>,
     ) -> Self {
-        Self { accounts, sessions, throttle, mails, first_admin }
+        Self { accounts, sessions, throttle, second_factors, mails, first_admin }
     }
 
     /// Works until `stop`.
@@ -73,6 +75,7 @@ impl Upkeep {
         let now = platform_service::now();
         self.sessions.sweep().await?;
         self.throttle.sweep(now).await?;
+        self.second_factors.sweep().await?;
         self.mails.sweep(now).await
     }
 }

@@ -169,4 +169,53 @@ mail-password-changed-text =
     The password of your account is another one now. If it was not you, set a new one at once:
 
     { $link }
+second-factor-title = Two-step sign-in
+second-factor-on = On
+second-factor-off = Off
+second-factor-manage = Two-step sign-in
+second-factor-off-lead = With it, signing in takes your password and a code that an authenticator app on your phone shows. Whoever only learns your password does not get in.
+second-factor-on-lead = Signing in takes your password and a code from your authenticator app.
+second-factor-required = Your account has to be protected by a second step: a code that an authenticator app on your phone shows. Have the app at hand; this takes a minute.
+second-factor-begin = Set it up
+second-factor-turn-off = Turn it off
+second-step-title = Enter your code
+second-step-lead = Your password is right. Now enter the code that your authenticator app shows.
+second-step-recovery-lead = Your password is right. Now enter one of the recovery codes that you wrote down. It works once.
+second-step-button = Sign in
+second-step-recovery = I don't have my phone: use a recovery code
+second-step-code = Use the authenticator app
+second-step-again = Begin anew
+set-up-title = Set up your authenticator app
+set-up-lead = Open the app, add an account, and point it at this picture.
+set-up-picture = Picture for the authenticator app
+set-up-by-hand = Without a camera
+set-up-key = Enter this key in the app
+set-up-uri = Or open this address on the phone
+set-up-confirm = Enter the code that the app shows now
+set-up-button = Turn it on
+set-up-again = Begin anew
+set-up-over-title = There is nothing to finish
+set-up-over-text = Setting it up took too long, was begun anew, or is done already.
+recovery-codes-title = Write down your recovery codes
+recovery-codes-lead = Each of them lets you in once when you don't have your phone. You see them only now: print them or keep them in a password manager.
+recovery-codes-button = I have kept them
+recovery-codes-left = Recovery codes that are left: { $count }
+recovery-codes-new = New recovery codes
+field-code = Code
+field-recovery-code = Recovery code
+hint-code = From your authenticator app, or a recovery code
+error-code-missing = Enter the code
+error-code-wrong = Enter the code that the app shows now, or a recovery code that you have not used; this one is not accepted
+notice-second-factor-off = Two-step sign-in is off. All other browsers are signed out.
+notice-again = That took too long, or there were too many wrong codes. Please sign in again.
+mail-second-factor-on-subject = Two-step sign-in is on
+mail-second-factor-on-text =
+    Signing in to your account takes a code from an authenticator app from now on. If it was not you, set a new password at once and tell whoever runs the platform:
+
+    { $link }
+mail-second-factor-off-subject = Two-step sign-in is off
+mail-second-factor-off-text =
+    Signing in to your account takes nothing but the password any more. If it was neither you nor an administrator whom you asked, set a new password at once:
+
+    { $link }
 mail-end = Course Platform

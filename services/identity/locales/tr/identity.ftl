@@ -169,4 +169,53 @@ mail-password-changed-text =
     Hesabının parolası değişti. Bunu yapan sen değilsen hemen yenisini belirle:
 
     { $link }
+second-factor-title = İki adımlı giriş
+second-factor-on = Açık
+second-factor-off = Kapalı
+second-factor-manage = İki adımlı giriş
+second-factor-off-lead = Açıkken girişte parolanın yanında telefonundaki doğrulama uygulamasının gösterdiği kod da istenir. Yalnızca parolanı öğrenen giremez.
+second-factor-on-lead = Girişte parolan ve doğrulama uygulamandaki kod istenir.
+second-factor-required = Hesabının ikinci bir adımla korunması gerekiyor: telefonundaki doğrulama uygulamasının gösterdiği kodla. Uygulamayı hazır tut; bir dakika sürer.
+second-factor-begin = Kur
+second-factor-turn-off = Kapat
+second-step-title = Kodunu yaz
+second-step-lead = Parolan doğru. Şimdi doğrulama uygulamanın gösterdiği kodu yaz.
+second-step-recovery-lead = Parolan doğru. Şimdi not aldığın kurtarma kodlarından birini yaz. Bir kez geçerlidir.
+second-step-button = Giriş yap
+second-step-recovery = Telefonum yanımda değil: kurtarma kodu kullan
+second-step-code = Doğrulama uygulamasını kullan
+second-step-again = Baştan başla
+set-up-title = Doğrulama uygulamanı kur
+set-up-lead = Uygulamayı aç, hesap ekle ve kamerayı bu resme tut.
+set-up-picture = Doğrulama uygulaması için resim
+set-up-by-hand = Kamera yoksa
+set-up-key = Uygulamaya bu anahtarı yaz
+set-up-uri = Ya da telefonda bu adresi aç
+set-up-confirm = Uygulamanın şimdi gösterdiği kodu yaz
+set-up-button = Aç
+set-up-again = Baştan başla
+set-up-over-title = Tamamlanacak bir şey yok
+set-up-over-text = Kurulum çok uzun sürdü, yeniden başlatıldı ya da zaten bitti.
+recovery-codes-title = Kurtarma kodlarını not al
+recovery-codes-lead = Telefonun yanında değilken her biri bir kez giriş sağlar. Onları yalnızca şimdi görüyorsun: yazdır ya da parola yöneticine kaydet.
+recovery-codes-button = Kaydettim
+recovery-codes-left = Kalan kurtarma kodları: { $count }
+recovery-codes-new = Yeni kurtarma kodları
+field-code = Kod
+field-recovery-code = Kurtarma kodu
+hint-code = Doğrulama uygulamandan, ya da bir kurtarma kodu
+error-code-missing = Kodu yaz
+error-code-wrong = Uygulamanın şimdi gösterdiği kodu ya da kullanmadığın bir kurtarma kodunu yaz; bu kabul edilmedi
+notice-second-factor-off = İki adımlı giriş kapandı. Diğer bütün tarayıcılarda oturumun kapatıldı.
+notice-again = Çok uzun sürdü ya da çok fazla yanlış kod girildi. Lütfen yeniden giriş yap.
+mail-second-factor-on-subject = İki adımlı giriş açıldı
+mail-second-factor-on-text =
+    Hesabına girerken bundan sonra bir doğrulama uygulamasının kodu da istenir. Bunu yapan sen değilsen hemen yeni bir parola belirle ve platformu işletene haber ver:
+
+    { $link }
+mail-second-factor-off-subject = İki adımlı giriş kapandı
+mail-second-factor-off-text =
+    Hesabına girerken artık yalnızca parola istenir. Bunu yapan sen ya da senin istediğin bir yönetici değilse hemen yeni bir parola belirle:
+
+    { $link }
 mail-end = Course Platform

@@ -49,6 +49,8 @@ pub(crate) struct Account {
     /// Argon2id in PHC form.
     pub(crate) password_hash: String,
     pub(crate) roles: Roles,
+    /// Since when signing in takes a second factor.
+    pub(crate) second_factor_at: Option<OffsetDateTime>,
     /// Since when an administrator lets nobody in.
     pub(crate) locked_at: Option<OffsetDateTime>,
     pub(crate) created_at: OffsetDateTime,

@@ -100,6 +100,12 @@ impl SignIn {
         })
     }
 
+    /// Whether nothing but the password is asked of this account's owner: it neither has a second factor nor must have
+    /// one.
+    pub(crate) fn takes_a_password_alone(&self, account: &Account) -> bool {
+        account.second_factor_at.is_none() && !self.accounts.rules().second_factor.includes(account.roles)
+    }
+
     /// Stores the hash with today's parameters. When somebody else changes the account meanwhile, it is left
     /// for the next sign-in.
     async fn keep_rehashed(&self, account: Account, hash: String, now: OffsetDateTime) -> Account {

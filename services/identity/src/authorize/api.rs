@@ -302,6 +302,7 @@ impl Authorize {
             nonce: request.nonce.clone(),
             challenge: request.challenge.clone(),
             auth_time: session.auth_time,
+            methods: session.methods,
             issued_at: now,
             expires_at: now + self.rules.code,
             used_at: None,

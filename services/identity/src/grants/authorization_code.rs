@@ -42,7 +42,7 @@ impl Grants {
             found.account_id,
             Some(found.session_id),
             found.scopes.clone(),
-            found.auth_time,
+            (found.auth_time, found.methods),
             now,
         );
         if !self.store.redeem(&hash, &family).await? {

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::accounts::Roles;
 use crate::oauth::{Hash, Scopes, Secret, equal, random, sha256};
+use crate::sessions::Methods;
 
 /// The scope with which a grant outlives its session (OpenID Connect Core §11).
 const OFFLINE: &str = "offline_access";
@@ -24,6 +25,7 @@ pub(crate) struct Code {
     /// S256 of the verifier (RFC 7636 §4.2).
     pub(crate) challenge: String,
     pub(crate) auth_time: OffsetDateTime,
+    pub(crate) methods: Methods,
     pub(crate) issued_at: OffsetDateTime,
     pub(crate) expires_at: OffsetDateTime,
     pub(crate) used_at: Option<OffsetDateTime>,
@@ -42,6 +44,8 @@ pub(crate) struct Family {
     pub(crate) session_id: Option<Uuid>,
     pub(crate) scopes: Scopes,
     pub(crate) auth_time: OffsetDateTime,
+    /// How its user had signed in.
+    pub(crate) methods: Methods,
     pub(crate) current: Hash,
     pub(crate) previous: Option<Hash>,
     pub(crate) salt: Option<Hash>,
@@ -173,6 +177,7 @@ mod tests {
             session_id: None,
             scopes: Scopes::default(),
             auth_time: NOW,
+            methods: Methods::Password,
             current: current.hash(),
             previous: Some(previous.hash()),
             salt: Some([7; 32]),

@@ -14,6 +14,7 @@ use super::store::{GrantStore, StoreError};
 use crate::accounts::{Roles, SignIn};
 use crate::clients::{Authentication, Client, Clients, Registry};
 use crate::oauth::{OAuthError, Parameters, Scopes, Secret, split};
+use crate::sessions::Methods;
 use crate::tokens::{IdToken, TokenId, TokenSettings, Tokens};
 
 /// The audience of every token that a client outside the platform holds.
@@ -225,6 +226,7 @@ impl Grants {
                 exp: (now + self.rules.id).unix_timestamp(),
                 iat: now.unix_timestamp(),
                 auth_time: family.auth_time.unix_timestamp(),
+                amr: family.methods.names(),
                 nonce,
                 at_hash: None,
                 sid: session,
@@ -241,7 +243,7 @@ impl Grants {
         account_id: Uuid,
         session_id: Option<Uuid>,
         scopes: Scopes,
-        auth_time: OffsetDateTime,
+        (auth_time, methods): (OffsetDateTime, Methods),
         now: OffsetDateTime,
     ) -> (Family, Option<RefreshToken>) {
         let token = RefreshToken::new();
@@ -255,6 +257,7 @@ impl Grants {
             session_id,
             scopes,
             auth_time,
+            methods,
             current: if refreshes { token.secret.hash() } else { Secret::new().hash() },
             previous: None,
             salt: None,

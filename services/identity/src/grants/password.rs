@@ -9,6 +9,7 @@ use super::issue::{Grants, TokenAnswer, asked, user_may_have};
 use crate::accounts::{Attempt, Password, SignInError};
 use crate::clients::Client;
 use crate::oauth::{OAuthError, Parameters};
+use crate::sessions::Methods;
 use crate::throttle::client_address;
 
 impl Grants {
@@ -44,10 +45,16 @@ impl Grants {
             SignInError::Busy => OAuthError::busy(),
             SignInError::Store(error) => OAuthError::unavailable(&error),
         })?;
+        // Two factors in one request would teach people to give both to whoever asks (RFC 9700 §2.4).
+        if !self.sign_in.takes_a_password_alone(&account) {
+            return Err(OAuthError::invalid_grant(
+                "the account takes a second factor: its user signs in with a browser",
+            ));
+        }
         let holder = self.store.holder(account.id, None, now).await?;
         let holder = holder.ok_or_else(|| OAuthError::invalid_grant("the account is not there any more"))?;
         let scopes = asked.filtered(|scope| user_may_have(&registry, client, &holder, scope));
-        let (family, refresh) = self.family(client, account.id, None, asked, now, now);
+        let (family, refresh) = self.family(client, account.id, None, asked, (now, Methods::Password), now);
         if !self.store.insert_family(&family, &account.password_hash).await? {
             return Err(OAuthError::invalid_grant("the user name or the password is wrong"));
         }

@@ -14,6 +14,7 @@ pub(crate) use api::{State, routes};
 pub(crate) use domain::KeyError;
 pub(crate) use keeper::Keeper;
 pub use keyring::KeyringFile;
+pub(crate) use keyring::Sealed;
 pub(crate) use rotation::{Occasion, Policy};
 pub(crate) use signer::{Keys, Kind};
 pub(crate) use store::{KeyStore, PostgresKeys, SqlServerKeys};

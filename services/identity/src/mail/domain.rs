@@ -21,16 +21,22 @@ pub(crate) enum Kind {
     EmailChanged,
     /// The password is another one now.
     PasswordChanged,
+    /// Signing in takes a second factor now.
+    SecondFactorOn,
+    /// It takes none any more.
+    SecondFactorOff,
 }
 
 impl Kind {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 8] = [
         Self::VerifyEmail,
         Self::ChangeEmail,
         Self::ResetPassword,
         Self::AddressTaken,
         Self::EmailChanged,
         Self::PasswordChanged,
+        Self::SecondFactorOn,
+        Self::SecondFactorOff,
     ];
 
     /// As the database has it.
@@ -42,6 +48,8 @@ impl Kind {
             Self::AddressTaken => "address_taken",
             Self::EmailChanged => "email_changed",
             Self::PasswordChanged => "password_changed",
+            Self::SecondFactorOn => "second_factor_on",
+            Self::SecondFactorOff => "second_factor_off",
         }
     }
 
@@ -55,7 +63,11 @@ impl Kind {
             Self::VerifyEmail => Some(Purpose::VerifyEmail),
             Self::ChangeEmail => Some(Purpose::ChangeEmail),
             Self::ResetPassword => Some(Purpose::ResetPassword),
-            Self::AddressTaken | Self::EmailChanged | Self::PasswordChanged => None,
+            Self::AddressTaken
+            | Self::EmailChanged
+            | Self::PasswordChanged
+            | Self::SecondFactorOn
+            | Self::SecondFactorOff => None,
         }
     }
 }

@@ -123,6 +123,8 @@ impl Sender {
             Kind::AddressTaken => "mail-taken",
             Kind::EmailChanged => "mail-email-changed",
             Kind::PasswordChanged => "mail-password-changed",
+            Kind::SecondFactorOn => "mail-second-factor-on",
+            Kind::SecondFactorOff => "mail-second-factor-off",
         };
         let subject = mail.language.text(&format!("{key}-subject"));
         let body = mail.language.text_with(&format!("{key}-text"), &[("link", &link)]);

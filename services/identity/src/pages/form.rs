@@ -101,6 +101,8 @@ pub(super) struct Field {
     pub(super) autocomplete: &'static str,
     pub(super) value: String,
     pub(super) optional: bool,
+    /// Nothing but digits is typed: phones show those.
+    pub(super) digits: bool,
 }
 
 impl Field {
@@ -121,6 +123,7 @@ impl Field {
             autocomplete,
             value: String::new(),
             optional: false,
+            digits: false,
         }
     }
 
@@ -134,6 +137,11 @@ impl Field {
 
     pub(super) fn optional(mut self) -> Self {
         self.optional = true;
+        self
+    }
+
+    pub(super) fn digits(mut self) -> Self {
+        self.digits = true;
         self
     }
 

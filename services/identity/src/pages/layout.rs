@@ -67,6 +67,10 @@ fn back_to(address: &str) -> &str {
         | "/identity/account/verification"
         | "/identity/account/sessions"
         | "/identity/account/applications" => "/identity/account",
+        "/identity/account/second-factor/set-up"
+        | "/identity/account/second-factor/confirm"
+        | "/identity/account/second-factor/recovery-codes"
+        | "/identity/account/second-factor/off" => "/identity/account/second-factor",
         "/identity/sign-out" | "/identity/language" | "/identity/consent" => "/identity/sign-in",
         other => other,
     }

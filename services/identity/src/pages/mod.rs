@@ -1,5 +1,6 @@
-//! The pages of identity: sign-in, sign-up, forgotten password, confirmations, consent, one's account. Complete
-//! HTML from the server in two languages; none needs JavaScript. What a page decides is decided elsewhere.
+//! The pages of identity: sign-in with one or two factors, sign-up, forgotten password, confirmations, consent, one's
+//! account. Complete HTML from the server in two languages; none needs JavaScript. What a page decides is decided
+//! elsewhere.
 
 mod account;
 mod assets;
@@ -11,6 +12,8 @@ mod layout;
 mod links;
 mod nothing;
 mod protocol;
+mod second_factor;
+mod second_step;
 mod sign_in;
 mod sign_up;
 mod visit;
@@ -30,6 +33,7 @@ use crate::accounts::{AccountError, Accounts, SignIn};
 use crate::consents::Consents;
 use crate::cookies::Jar;
 use crate::language::Texts as _;
+use crate::second_factor::SecondFactors;
 use crate::sessions::Sessions;
 use crate::throttle::Throttle;
 pub(crate) use form::Form;
@@ -71,6 +75,7 @@ pub(crate) struct State {
     sessions: Sessions,
     consents: Consents,
     sign_in: SignIn,
+    second_factors: SecondFactors,
     throttle: Throttle,
     redirect_origin: RedirectOrigin,
 }
@@ -83,6 +88,7 @@ impl State {
             sessions: people.sessions.clone(),
             consents: people.consents.clone(),
             sign_in: people.sign_in.clone(),
+            second_factors: people.second_factors.clone(),
             throttle: people.throttle.clone(),
             redirect_origin: Arc::new(|_| None),
         }
@@ -107,6 +113,9 @@ impl FromRef<State> for Pages {
 pub(crate) fn routes(state: State) -> Router {
     Router::new()
         .route("/identity/sign-in", get(sign_in::show).post(sign_in::submit))
+        .route("/identity/sign-in/code", get(second_step::show).post(second_step::submit))
+        .route("/identity/sign-in/set-up", get(second_step::show_set_up).post(second_step::set_up))
+        .route("/identity/sign-in/set-up/confirm", post(second_step::confirm))
         .route("/identity/sign-up", get(sign_up::show).post(sign_up::submit))
         .route("/identity/sign-out", post(account::sign_out))
         .route("/identity/forgotten", get(forgotten::show).post(forgotten::submit))
@@ -120,6 +129,11 @@ pub(crate) fn routes(state: State) -> Router {
         .route("/identity/account/verification", post(account::verify_again))
         .route("/identity/account/sessions", post(account::end_sessions))
         .route("/identity/account/applications", post(account::withdraw))
+        .route("/identity/account/second-factor", get(account::show_second_factor))
+        .route("/identity/account/second-factor/set-up", post(account::set_up))
+        .route("/identity/account/second-factor/confirm", post(account::confirm))
+        .route("/identity/account/second-factor/recovery-codes", post(account::new_codes))
+        .route("/identity/account/second-factor/off", post(account::turn_off))
         .route("/identity/account/delete", get(account::show_delete).post(account::delete))
         .route("/identity/language", post(language::choose))
         .route("/identity/assets/{file}", get(assets::serve))
@@ -156,6 +170,11 @@ fn failed(visit: &Visit, error: &AccountError) -> Response {
         AccountError::LastAdministrator => {
             let (title, text) = (text("error-page-title"), text("error-last-administrator"));
             layout::message(visit, StatusCode::CONFLICT, title, text, None)
+        }
+        AccountError::SetUpOver | AccountError::SecondFactorOn | AccountError::SecondFactorOff => {
+            let (title, told) = (text("set-up-over-title"), text("set-up-over-text"));
+            let button = ("/identity/account/second-factor".to_owned(), text("second-factor-title"));
+            layout::message(visit, StatusCode::CONFLICT, title, told, Some(button))
         }
         AccountError::Busy => unavailable(visit),
         error => {

@@ -1,16 +1,17 @@
-//! Signing in.
+//! Signing in: the password, which is all where there is no second factor.
 
 use axum::extract;
 use axum::response::Response;
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 
 use super::form::{Field, FormView};
 use super::layout::{FormPage, Layout, page};
-use super::{Form, State, Visit, failed, go_to, later, unavailable, with_continue};
+use super::{Form, State, Visit, failed, go_to, later, second_step, unavailable, with_continue};
 use crate::accounts::{Account, AccountError, Attempt, Email, Password, SignInError, Unacceptable};
 use crate::capability;
 use crate::cookies::Cookie;
 use crate::language::Texts as _;
+use crate::sessions::Methods;
 use crate::throttle::client_address;
 
 const NO_PASSWORD: Unacceptable = Unacceptable { detail: "must not be empty", key: "error-password-missing" };
@@ -44,7 +45,7 @@ pub(super) async fn submit(
         device,
     };
     let error = match state.sign_in.check(attempt).await {
-        Ok(account) => match enter(&state, &visit, &account).await {
+        Ok(account) => match second_step::after_password(&state, &visit, &account).await {
             Some(answer) => return answer,
             None => SignInError::Refused,
         },
@@ -72,17 +73,37 @@ pub(super) async fn submit(
 
 /// Signs an account in whose owner has just proved to be that, remembers the browser, and goes on.
 /// Nothing when the account got another password or was locked since.
-pub(super) async fn enter(state: &State, visit: &Visit, account: &Account) -> Option<Response> {
-    let signed_in = match state.sessions.sign_in(&visit.headers, account).await {
-        Ok(signed_in) => signed_in?.1,
-        Err(error) => return Some(failed(visit, &AccountError::from(error))),
+pub(super) async fn enter(
+    state: &State,
+    visit: &Visit,
+    account: &Account,
+    methods: Methods,
+) -> Option<Response> {
+    let cookies = match signed_in(state, visit, account, methods).await? {
+        Ok(cookies) => cookies,
+        Err(page) => return Some(page),
     };
-    let Ok(device) = capability::generate() else { return Some(unavailable(visit)) };
+    Some(go_to(visit.continue_to().unwrap_or("/"), cookies))
+}
+
+/// The cookies with which somebody is signed in; nothing as for [`enter`].
+#[allow(clippy::result_large_err, reason = "an answer is what it is")]
+pub(super) async fn signed_in(
+    state: &State,
+    visit: &Visit,
+    account: &Account,
+    methods: Methods,
+) -> Option<Result<Vec<HeaderValue>, Response>> {
+    let signed_in = match state.sessions.sign_in(&visit.headers, account, methods).await {
+        Ok(signed_in) => signed_in?.1,
+        Err(error) => return Some(Err(failed(visit, &AccountError::from(error)))),
+    };
+    let Ok(device) = capability::generate() else { return Some(Err(unavailable(visit))) };
     let hash = capability::sha256(device.as_bytes());
     let remembered = state.throttle.remember(&hash, account.id, platform_service::now()).await;
     // Without it the browser is a stranger the next time, and that is all.
     let device = remembered.ok().and_then(|kept| state.pages.jar().set(Cookie::Device, &device, Some(kept)));
-    Some(go_to(visit.continue_to().unwrap_or("/"), [signed_in].into_iter().chain(device)))
+    Some(Ok([signed_in].into_iter().chain(device).collect()))
 }
 
 fn view(visit: &Visit, email: &str) -> FormView {
@@ -103,11 +124,8 @@ fn answer(state: &State, visit: &Visit, status: StatusCode, form: FormView) -> R
         links.push((with_continue("/identity/sign-up", continue_to), layout.text("sign-up-link")));
     }
     let title = layout.text("sign-in-title");
+    let again = visit.parameter("notice") == Some("again") && !form.has_errors();
+    let notice = again.then(|| layout.text("notice-again"));
     let leads_to = continue_to.and_then(|path| (state.redirect_origin)(path));
-    page(
-        visit,
-        status,
-        &FormPage { layout, title, lead: None, notice: None, form, links },
-        leads_to.as_deref(),
-    )
+    page(visit, status, &FormPage { layout, title, lead: None, notice, form, links }, leads_to.as_deref())
 }

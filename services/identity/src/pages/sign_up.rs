@@ -6,7 +6,7 @@ use http::StatusCode;
 
 use super::form::{Field, FormView};
 use super::layout::{FormPage, Layout, message, page};
-use super::{Form, State, Visit, failed, go_to, sign_in, with_continue};
+use super::{Form, State, Visit, failed, go_to, second_step, with_continue};
 use crate::accounts::{self, AccountError, Email, NewAccount, SignedUp, Unacceptable};
 use crate::language::Texts as _;
 use crate::throttle::client_address;
@@ -54,7 +54,7 @@ pub(super) async fn submit(
         address: client_address(&visit.headers),
     };
     match state.accounts.sign_up(new).await {
-        Ok(SignedUp::Account(account)) => match sign_in::enter(&state, &visit, &account).await {
+        Ok(SignedUp::Account(account)) => match second_step::after_password(&state, &visit, &account).await {
             Some(answer) => answer,
             None => go_to(&with_continue("/identity/sign-in", visit.continue_to()), None),
         },

@@ -7,6 +7,6 @@ mod service;
 mod store;
 
 pub(crate) use browser::Browser;
-pub(crate) use domain::Session;
+pub(crate) use domain::{Methods, Session};
 pub(crate) use service::Sessions;
 pub(crate) use store::{PostgresSessions, SessionStore, SqlServerSessions, end_all_in, end_all_on_sqlserver};

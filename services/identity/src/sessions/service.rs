@@ -7,7 +7,7 @@ use platform_http::problem::Chain;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use super::domain::{Session, user_agent};
+use super::domain::{Methods, Session, user_agent};
 use super::store::{By, SessionStore};
 use crate::accounts::{Account, AccountStore, StoreError};
 use crate::capability;
@@ -71,14 +71,16 @@ impl Sessions {
         Ok(account.filter(|account| account.locked_at.is_none()).map(|account| (session, account)))
     }
 
-    /// Signs somebody in whose password was just checked, in the browser that sent this. Its cookie is new in
+    /// Signs somebody in who has just proved who they are, in the browser that sent this. Its cookie is new in
     /// any case, so that a planted one is worth nothing; the session stays the same when the same person was
     /// signed in already, and another person's ends. Answers the session and its `Set-Cookie`; nothing when the
-    /// account got another password or was locked since it was checked, which would have ended the session.
+    /// account got another password or a second factor, or was locked since it was checked, which would have ended the
+    /// session.
     pub(crate) async fn sign_in(
         &self,
         headers: &HeaderMap,
         account: &Account,
+        methods: Methods,
     ) -> Result<Option<(Session, HeaderValue)>, StoreError> {
         let now = platform_service::now();
         let failed = |error: capability::NoRandomness| StoreError::Database(Box::new(error));
@@ -89,6 +91,7 @@ impl Sessions {
             id: Uuid::new_v4(),
             account_id: account.id,
             auth_time: now,
+            methods,
             created_at: now,
             last_seen_at: now,
             expires_at: now + self.lifetime,
@@ -105,7 +108,7 @@ impl Sessions {
         }
         if !renewed {
             session.id = Uuid::new_v4();
-            if !self.store.insert(&session, &hash, &account.password_hash).await? {
+            if !self.store.insert(&session, &hash, account).await? {
                 return Ok(None);
             }
         }

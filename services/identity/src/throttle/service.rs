@@ -72,22 +72,59 @@ impl Throttle {
         device: Option<Hash>,
         now: OffsetDateTime,
     ) -> Result<Result<Counted, Verdict>, StoreError> {
-        let known = match (account, device) {
+        let known = self.known(account, device, now).await?;
+        let own =
+            known.map_or_else(|| key("account", email_key), |device| key("device", &hex::encode(device)));
+        self.attempt(own, known.is_some(), address, now).await
+    }
+
+    /// Counts an attempt to give a second factor after the right password, by the same rules and apart from it: whoever
+    /// gives the password again gets no more tries.
+    pub(crate) async fn code(
+        &self,
+        account: Uuid,
+        address: &str,
+        device: Option<Hash>,
+        now: OffsetDateTime,
+    ) -> Result<Result<Counted, Verdict>, StoreError> {
+        let known = self.known(Some(account), device, now).await?;
+        let own = known.map_or_else(
+            || key("code", &account.to_string()),
+            |device| key("code-device", &hex::encode(device)),
+        );
+        self.attempt(own, known.is_some(), address, now).await
+    }
+
+    /// The device, when it is known for the account.
+    async fn known(
+        &self,
+        account: Option<Uuid>,
+        device: Option<Hash>,
+        now: OffsetDateTime,
+    ) -> Result<Option<Hash>, StoreError> {
+        match (account, device) {
             (Some(account), Some(device)) if self.store.is_known(&device, account, now).await? => {
-                Some(device)
+                Ok(Some(device))
             }
-            _ => None,
-        };
+            _ => Ok(None),
+        }
+    }
+
+    /// Counts for a key of one's own and, for strangers, for the address.
+    async fn attempt(
+        &self,
+        own: Hash,
+        known: bool,
+        address: &str,
+        now: OffsetDateTime,
+    ) -> Result<Result<Counted, Verdict>, StoreError> {
         // The address first: what it is refused for does not count against the account.
-        let stranger = known.is_none() && address != UNKNOWN;
-        let by_address = stranger.then(|| key("address", address));
+        let by_address = (!known && address != UNKNOWN).then(|| key("address", address));
         if let Some(address) = &by_address
             && let Some(until) = self.store.count(address, &self.address, now).await?
         {
             return Ok(Err(wait(until, now)));
         }
-        let own =
-            known.map_or_else(|| key("account", email_key), |device| key("device", &hex::encode(device)));
         if let Some(until) = self.store.count(&own, &self.account, now).await? {
             return Ok(Err(wait(until, now)));
         }
@@ -100,7 +137,25 @@ impl Throttle {
         account: Uuid,
         now: OffsetDateTime,
     ) -> Result<Result<Counted, Verdict>, StoreError> {
-        let own = key("own", &account.to_string());
+        self.own_attempt("own", account, now).await
+    }
+
+    /// The same for the code of their second factor.
+    pub(crate) async fn own_code(
+        &self,
+        account: Uuid,
+        now: OffsetDateTime,
+    ) -> Result<Result<Counted, Verdict>, StoreError> {
+        self.own_attempt("own-code", account, now).await
+    }
+
+    async fn own_attempt(
+        &self,
+        kind: &str,
+        account: Uuid,
+        now: OffsetDateTime,
+    ) -> Result<Result<Counted, Verdict>, StoreError> {
+        let own = key(kind, &account.to_string());
         let until = self.store.count(&own, &self.account, now).await?;
         Ok(until.map_or(Ok(Counted { address: None, own }), |until| Err(wait(until, now))))
     }

@@ -19,6 +19,9 @@ pub(crate) struct IdToken {
     pub(crate) iat: i64,
     /// When the password was last given.
     pub(crate) auth_time: i64,
+    /// How they proved who they are (RFC 8176 §2).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) amr: Vec<String>,
     /// As the client sent it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) nonce: Option<String>,

@@ -20,13 +20,14 @@ use crate::tokens::Tokens;
 const AUDIENCE: &str = "gateway";
 
 /// Every claim that is answered here or stands in an ID token, for discovery.
-pub(crate) const CLAIMS: [&str; 15] = [
+pub(crate) const CLAIMS: [&str; 16] = [
     "iss",
     "sub",
     "aud",
     "exp",
     "iat",
     "auth_time",
+    "amr",
     "nonce",
     "at_hash",
     "sid",

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 mod administrators;
+#[path = "../shared/authenticator.rs"]
+mod authenticator;
 mod consents;
 mod endpoints;
 mod flows;
@@ -11,6 +13,7 @@ mod narrow;
 mod refusals;
 mod responses;
 mod revoked;
+mod second_factor;
 mod support;
 
 use std::time::Duration;
@@ -62,6 +65,12 @@ use revoked::{
     a_session_that_has_expired_ends_what_may_not_outlive_it, revoking_ends_a_token_or_everything,
     what_ends_on_one_replica_has_ended_on_all_however_many_ask_at_once, what_is_over_is_swept,
     what_one_client_has_is_worth_nothing_to_another,
+};
+use second_factor::{
+    a_password_alone_gives_no_tokens_where_there_is_a_second_factor,
+    a_second_factor_is_managed_over_json_too,
+    a_sign_in_that_began_before_a_second_factor_is_turned_on_gives_nothing,
+    a_token_says_how_its_user_signed_in, an_administrator_removes_a_second_factor_and_ends_what_it_gave,
 };
 
 /// Nothing listens there: events wait.
@@ -119,6 +128,11 @@ engine_tests! {
     userinfo_says_when_it_changed_last,
     a_response_goes_in_a_form_where_that_is_asked_for,
     consent_leads_to_a_form_too,
+    a_second_factor_is_managed_over_json_too,
+    a_token_says_how_its_user_signed_in,
+    a_password_alone_gives_no_tokens_where_there_is_a_second_factor,
+    an_administrator_removes_a_second_factor_and_ends_what_it_gave,
+    a_sign_in_that_began_before_a_second_factor_is_turned_on_gives_nothing,
 }
 
 struct Store {

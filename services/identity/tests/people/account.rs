@@ -67,7 +67,7 @@ pub(crate) async fn a_deleted_account_is_gone_and_its_address_is_free(engine: En
 pub(crate) async fn every_page_behind_the_sign_in_shows_how_to_sign_out(engine: Engine) {
     let house = House::open(engine).await;
     let mut browser = house.signed_up(ADA).await;
-    for path in ["/identity/account", "/identity/account/delete"] {
+    for path in ["/identity/account", "/identity/account/second-factor", "/identity/account/delete"] {
         let page = browser.get(path).await.expect(200).text();
         let top = page.split("</header>").next().unwrap().to_owned();
         assert!(top.contains("<form method=\"post\" action=\"/identity/sign-out\">"), "{path}: {top}");

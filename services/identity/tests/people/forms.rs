@@ -107,6 +107,7 @@ pub(crate) async fn a_password_is_hidden_while_it_is_typed_and_may_be_pasted_or_
         ("/identity/sign-up", "new_password", "new-password"),
         ("/identity/account", "current_password", "current-password"),
         ("/identity/account", "new_password", "new-password"),
+        ("/identity/account/second-factor", "current_password", "current-password"),
         ("/identity/account/delete", "current_password", "current-password"),
     ] {
         let page = browser.get(path).await.expect(200).text();

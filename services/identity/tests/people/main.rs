@@ -2,9 +2,14 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test's helpers fail the test")]
 
 mod account;
+#[path = "../shared/authenticator.rs"]
+mod authenticator;
+mod codes;
 mod forms;
 mod mail_server;
 mod mailed_links;
+mod second_factor;
+mod set_up;
 mod sign_in;
 mod sign_up;
 mod smtp;
@@ -17,6 +22,7 @@ use account::{
     a_new_password_ends_other_sessions_and_wants_the_old_one, a_password_is_not_made_of_what_others_know,
     every_page_behind_the_sign_in_shows_how_to_sign_out, the_last_administrator_can_not_leave,
 };
+use codes::what_is_no_code_is_refused_and_costs_no_try;
 use forms::{
     a_form_from_elsewhere_is_refused, a_password_is_hidden_while_it_is_typed_and_may_be_pasted_or_filled_in,
     forms_that_no_browser_would_send_are_refused_with_a_page,
@@ -29,6 +35,19 @@ use mailed_links::{
     a_link_to_reset_the_password_works_once_and_looking_does_not_spend_it,
     a_new_address_counts_from_when_its_mail_was_answered,
     an_address_is_verified_by_a_button_and_not_by_a_look, mailed_links_end_with_what_they_were_asked_in,
+};
+use second_factor::{
+    a_code_works_once_and_for_its_own_account_only,
+    a_forgotten_password_does_not_lead_around_the_second_factor,
+    a_recovery_code_signs_in_once_and_new_ones_replace_it,
+    the_step_after_the_password_belongs_to_one_browser_and_ends,
+    turning_it_off_takes_password_and_code_and_ends_other_sessions,
+    wrong_codes_make_whoever_sends_them_wait_but_not_a_known_browser,
+};
+use set_up::{
+    a_second_factor_counts_from_its_first_code_and_is_asked_for_from_then_on,
+    a_set_up_waits_ten_minutes_and_the_newest_secret_counts,
+    whoever_must_have_a_second_factor_sets_it_up_before_anything_else,
 };
 use sign_in::{
     a_parameter_of_argon2_that_rises_is_taken_over_at_sign_in,
@@ -94,4 +113,14 @@ engine_tests! {
     the_last_administrator_can_not_leave,
     where_there_is_nothing_people_get_a_page_and_programs_a_problem,
     browsers_are_called_by_names_that_people_know,
+    a_second_factor_counts_from_its_first_code_and_is_asked_for_from_then_on,
+    a_code_works_once_and_for_its_own_account_only,
+    wrong_codes_make_whoever_sends_them_wait_but_not_a_known_browser,
+    the_step_after_the_password_belongs_to_one_browser_and_ends,
+    a_recovery_code_signs_in_once_and_new_ones_replace_it,
+    turning_it_off_takes_password_and_code_and_ends_other_sessions,
+    a_set_up_waits_ten_minutes_and_the_newest_secret_counts,
+    a_forgotten_password_does_not_lead_around_the_second_factor,
+    whoever_must_have_a_second_factor_sets_it_up_before_anything_else,
+    what_is_no_code_is_refused_and_costs_no_try,
 }

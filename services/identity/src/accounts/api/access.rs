@@ -26,6 +26,11 @@ pub(super) struct Admin {
 }
 
 impl Admin {
+    /// Who it is.
+    pub(super) fn id(&self) -> Uuid {
+        self.subject
+    }
+
     /// Passes when the account is somebody else's: nobody locks themselves out.
     pub(super) fn is_not(&self, account: Uuid) -> Result<(), Problem> {
         if self.subject == account {

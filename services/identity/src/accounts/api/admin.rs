@@ -190,6 +190,30 @@ pub(super) async fn end_sessions(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Turns a user's second factor off, for whoever has lost authenticator and recovery codes: every session ends, and the
+/// password alone signs in until they set it up anew. Harmless when there is none.
+#[utoipa::path(
+    delete, path = "/identity/v1/users/{id}/second-factor", operation_id = "remove_second_factor_of_user",
+    tag = "users", security(("access_token" = ["identity.admin"])),
+    params(("id" = Uuid, Path)),
+    responses(
+        (status = 204, description = "It is off"),
+        (status = 401, description = "No valid token"),
+        (status = 403, description = "No administrator"),
+        (status = 404, description = "No such user"),
+        (status = 409, description = "It is the caller's own account, which takes a code"),
+    ),
+)]
+pub(super) async fn remove_second_factor(
+    extract::State(state): extract::State<State>,
+    caller: Admin,
+    Path(id): Path<Uuid>,
+) -> Result<StatusCode, Problem> {
+    caller.is_not(id)?;
+    state.second_factors.remove(id, caller.id()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 fn answer(account: &Account) -> Response {
     let headers = [
         (header::ETAG, entity_tag(account.version)),

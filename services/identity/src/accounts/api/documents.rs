@@ -104,6 +104,8 @@ pub(super) struct AccountDocument {
     language: String,
     /// Out of `student`, `instructor`, `admin`.
     roles: Vec<&'static str>,
+    /// Whether signing in takes a second factor.
+    second_factor: bool,
     #[serde(with = "time::serde::rfc3339")]
     created_at: OffsetDateTime,
 }
@@ -118,6 +120,7 @@ impl From<&Account> for AccountDocument {
             city: account.city.clone(),
             language: account.language.clone(),
             roles: account.roles.names(),
+            second_factor: account.second_factor_at.is_some(),
             created_at: account.created_at,
         }
     }

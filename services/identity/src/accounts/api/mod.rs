@@ -6,6 +6,7 @@ mod applications;
 mod documents;
 mod own;
 mod problems;
+mod second_factor;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ pub(crate) use access::refuse_ended;
 
 use super::service::Accounts;
 use crate::consents::Consents;
+use crate::second_factor::SecondFactors;
 use crate::sessions::Sessions;
 
 /// What the handlers share.
@@ -25,6 +27,7 @@ pub(crate) struct State {
     accounts: Accounts,
     sessions: Sessions,
     consents: Consents,
+    second_factors: SecondFactors,
     /// The public address of one's own account.
     own: Url,
     /// The public address of the list of users.
@@ -37,9 +40,11 @@ impl State {
         accounts: Accounts,
         sessions: Sessions,
         consents: Consents,
+        second_factors: SecondFactors,
         public: impl Fn(&str) -> Url,
     ) -> Self {
-        Self { accounts, sessions, consents, own: public("/v1/account"), users: public("/v1/users") }
+        let (own, users) = (public("/v1/account"), public("/v1/users"));
+        Self { accounts, sessions, consents, second_factors, own, users }
     }
 }
 
@@ -53,6 +58,9 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
         .routes(routes!(own::start_teaching))
         .routes(routes!(own::sessions, own::end_sessions))
         .routes(routes!(own::end_session))
+        .routes(routes!(second_factor::show, second_factor::set_up, second_factor::confirm))
+        .routes(routes!(second_factor::remove))
+        .routes(routes!(second_factor::new_codes))
         .routes(routes!(applications::list))
         .routes(routes!(applications::withdraw))
         .routes(routes!(admin::list))
@@ -60,4 +68,5 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
         .routes(routes!(admin::lock, admin::unlock))
         .routes(routes!(admin::set_roles))
         .routes(routes!(admin::end_sessions))
+        .routes(routes!(admin::remove_second_factor))
 }

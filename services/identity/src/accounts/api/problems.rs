@@ -20,6 +20,13 @@ pub(super) const OWN_ACCOUNT: ProblemType =
 pub(super) const LAST_ADMINISTRATOR: ProblemType =
     ProblemType::new("last-administrator", StatusCode::CONFLICT, "There must be an administrator");
 
+pub(super) const SECOND_FACTOR_ON: ProblemType =
+    ProblemType::new("second-factor-on", StatusCode::CONFLICT, "There is a second factor already");
+pub(super) const SECOND_FACTOR_OFF: ProblemType =
+    ProblemType::new("second-factor-off", StatusCode::CONFLICT, "There is no second factor");
+pub(super) const SET_UP_OVER: ProblemType =
+    ProblemType::new("set-up-over", StatusCode::CONFLICT, "No second factor is being set up");
+
 /// A value that a validated body turns out to have after all.
 pub(super) fn field(pointer: &'static str) -> impl Fn(Unacceptable) -> Problem {
     move |error| Problem::invalid_field(pointer, error.detail)
@@ -31,8 +38,9 @@ impl From<StoreError> for Problem {
             StoreError::EmailTaken => EMAIL_TAKEN.detail("use another address"),
             StoreError::LinkSpent => problem::NOT_FOUND.detail("the link is spent"),
             StoreError::LastAdministrator => LAST_ADMINISTRATOR.detail("make another one first"),
+            StoreError::SetUpOver => SET_UP_OVER.detail("begin anew"),
             StoreError::Corrupt(_) => Self::internal(&error),
-            StoreError::Database(_) => {
+            StoreError::Database(_) | StoreError::Sealing(_) => {
                 tracing::warn!(error = %Chain(&error), "the accounts' store gives no answer");
                 problem::UNAVAILABLE.detail("accounts can't be read right now, try again").retry_after(1)
             }
@@ -53,6 +61,10 @@ impl From<AccountError> for Problem {
             AccountError::LinkSpent => StoreError::LinkSpent.into(),
             AccountError::LastAdministrator => StoreError::LastAdministrator.into(),
             AccountError::Password(error) => field("/new_password")(error),
+            AccountError::Code(error) => field("/code")(error),
+            AccountError::SecondFactorOn => SECOND_FACTOR_ON.detail("turn it off first"),
+            AccountError::SecondFactorOff => SECOND_FACTOR_OFF.detail("set it up first"),
+            AccountError::SetUpOver => StoreError::SetUpOver.into(),
             AccountError::Closed => SIGN_UP_CLOSED.detail("ask the platform's administrator for an account"),
             AccountError::TooMany { retry_after_seconds } => {
                 problem::TOO_MANY_REQUESTS.detail("try again later").retry_after(retry_after_seconds)

@@ -24,7 +24,8 @@ use crate::consents::{Consents, PostgresConsents};
 use crate::cookies::Jar;
 use crate::grants::{PostgresGrants, TokenStates};
 use crate::mail::{Kind, MailStore, MailWaker, PostgresMails, Purpose};
-use crate::sessions::{PostgresSessions, SessionStore, Sessions};
+use crate::second_factor::{PostgresSecondFactors, RequiredFor, SecondFactors};
+use crate::sessions::{Methods, PostgresSessions, SessionStore, Sessions};
 use crate::settings::{LimitSettings, PasswordSettings};
 use crate::throttle::{PostgresThrottle, Throttle};
 
@@ -33,6 +34,8 @@ const PASSWORD: &str = "correct horse battery";
 const CLIENTS: &str = r#"{"version":1,"scopes":[],"clients":[
     {"id":"web","type":"public","grants":["authorization_code"],"redirectUris":["app://web"],"scopes":[]}]}"#;
 
+const KEYRING: &str = r#"{"current":"a","keys":{"a":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"}}"#;
+
 /// The routes, served.
 struct World {
     api: Api,
@@ -40,6 +43,7 @@ struct World {
     sessions: Sessions,
     pool: sqlx::PgPool,
     stop: CancellationToken,
+    _keyring: tempfile::NamedTempFile,
     _database: Postgres,
 }
 
@@ -74,13 +78,14 @@ impl World {
             sign_up_open: true,
             mail_reaches_people: false,
             verified_email_required,
+            second_factor: RequiredFor::None,
             words: Words::of_platform("courses.example.com"),
         };
         let accounts = Accounts::new(
             Arc::clone(&store),
             Arc::new(PostgresMails::new(pool.clone())),
             Hasher::new(&passwords).unwrap(),
-            throttle,
+            throttle.clone(),
             rules,
             (RelayWaker::default(), MailWaker::default()),
         );
@@ -95,7 +100,14 @@ impl World {
         let file = platform_testkit::secret_file(CLIENTS);
         let clients = Clients::new(Some(file.path().to_str().unwrap().parse().unwrap()));
         let consents = Consents::new(Arc::new(PostgresConsents::new(pool.clone())), clients.clone());
-        let state = State::new(accounts.clone(), sessions.clone(), consents, public);
+        let keyring = platform_testkit::secret_file(KEYRING);
+        let second_factors = SecondFactors::new(
+            Arc::new(PostgresSecondFactors::new(pool.clone())),
+            accounts.clone(),
+            throttle,
+            keyring.path().to_str().unwrap().parse().unwrap(),
+        );
+        let state = State::new(accounts.clone(), sessions.clone(), consents, second_factors, public);
         let states = TokenStates::new(clients, Arc::new(PostgresGrants::new(pool.clone())));
         let api = refuse_ended(Router::from(routes().with_state(state)), states);
         let router = authenticator.protect(api);
@@ -104,7 +116,7 @@ impl World {
         let stop = CancellationToken::new();
         let (stopped, drain) = (stop.clone(), std::time::Duration::ZERO);
         tokio::spawn(platform_http::server::serve(listener, router, stopped, drain));
-        Self { api, accounts, sessions, pool, stop, _database: database }
+        Self { api, accounts, sessions, pool, stop, _keyring: keyring, _database: database }
     }
 
     /// Signs somebody up; gives their id.
@@ -310,8 +322,8 @@ async fn sessions_end_with_their_refresh_tokens_and_for_their_owner_only() {
     let (ada, eve) = (world.account("ada@example.com").await, world.account("eve@example.com").await);
     let account = world.accounts.find(ada).await.unwrap().unwrap();
     let headers = http::HeaderMap::new();
-    let (one, _) = world.sessions.sign_in(&headers, &account).await.unwrap().unwrap();
-    let (two, _) = world.sessions.sign_in(&headers, &account).await.unwrap().unwrap();
+    let (one, _) = world.sessions.sign_in(&headers, &account, Methods::Password).await.unwrap().unwrap();
+    let (two, _) = world.sessions.sign_in(&headers, &account, Methods::Password).await.unwrap().unwrap();
     for session in [Some(one.id), Some(two.id), None] {
         sqlx::query(
             "INSERT INTO refresh_families (id, client_id, account_id, session_id, scope, auth_time, current_hash,
@@ -365,13 +377,13 @@ async fn nobody_is_signed_in_whose_account_changed_since_the_password_was_checke
     // Nothing that matters: another name.
     let named = "UPDATE accounts SET name = 'Ada L.', version = version + 1 WHERE id = $1";
     sqlx::query(named).bind(ada).execute(&world.pool).await.unwrap();
-    assert!(world.sessions.sign_in(&headers, &checked).await.unwrap().is_some());
+    assert!(world.sessions.sign_in(&headers, &checked, Methods::Password).await.unwrap().is_some());
     world.accounts.set_locked(ada, true).await.unwrap();
-    assert!(world.sessions.sign_in(&headers, &checked).await.unwrap().is_none());
+    assert!(world.sessions.sign_in(&headers, &checked, Methods::Password).await.unwrap().is_none());
     world.accounts.set_locked(ada, false).await.unwrap();
     let change = json!({ "current_password": PASSWORD, "new_password": "another horse battery" });
     world.own(ada).put("/identity/v1/account/password", change).await.assert_status(204);
-    assert!(world.sessions.sign_in(&headers, &checked).await.unwrap().is_none());
+    assert!(world.sessions.sign_in(&headers, &checked, Methods::Password).await.unwrap().is_none());
     assert!(world.sessions.of_account(ada).await.unwrap().is_empty());
 }
 
@@ -380,7 +392,8 @@ async fn a_session_ends_when_its_time_is_over_however_much_it_was_used() {
     let world = World::new(false).await;
     let ada = world.account("ada@example.com").await;
     let account = world.accounts.find(ada).await.unwrap().unwrap();
-    let (session, cookie) = world.sessions.sign_in(&http::HeaderMap::new(), &account).await.unwrap().unwrap();
+    let (session, cookie) =
+        world.sessions.sign_in(&http::HeaderMap::new(), &account, Methods::Password).await.unwrap().unwrap();
     assert_eq!(session.expires_at, session.created_at + Duration::DAY);
     let cookie = cookie.to_str().unwrap().split(';').next().unwrap().parse().unwrap();
     let headers = http::HeaderMap::from_iter([(http::header::COOKIE, cookie)]);
@@ -430,7 +443,8 @@ async fn administrators_find_lock_and_promote_others_but_not_themselves() {
 
     let user = users[0];
     let account = world.accounts.find(user).await.unwrap().unwrap();
-    let (session, _) = world.sessions.sign_in(&http::HeaderMap::new(), &account).await.unwrap().unwrap();
+    let (session, _) =
+        world.sessions.sign_in(&http::HeaderMap::new(), &account, Methods::Password).await.unwrap().unwrap();
     let lock = format!("/identity/v1/users/{user}/lock");
     let locked: Value = admin.put(&lock, json!({})).await.expect(200).json();
     assert!(locked["locked_at"].is_string());

@@ -5,6 +5,7 @@ use platform_messaging::EventError;
 use crate::accounts::domain::Unacceptable;
 use crate::accounts::password::HashError;
 use crate::accounts::store::StoreError;
+use crate::throttle::Verdict;
 
 /// Why something could not be done with an account.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +31,18 @@ pub(crate) enum AccountError {
     /// The new password can't be chosen.
     #[error(transparent)]
     Password(#[from] Unacceptable),
+    /// The code of a second factor is missing or wrong.
+    #[error(transparent)]
+    Code(Unacceptable),
+    /// There is a second factor already.
+    #[error("there is a second factor already")]
+    SecondFactorOn,
+    /// There is no second factor.
+    #[error("there is no second factor")]
+    SecondFactorOff,
+    /// What was to be confirmed was not begun, too long ago, or begun anew.
+    #[error("no second factor is being set up")]
+    SetUpOver,
     /// Nobody would be an administrator any more.
     #[error("it is the last administrator")]
     LastAdministrator,
@@ -49,12 +62,23 @@ pub(crate) enum AccountError {
     Store(StoreError),
 }
 
+impl AccountError {
+    /// For whoever has to wait.
+    pub(crate) fn too_many(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Wait { seconds } => Self::TooMany { retry_after_seconds: seconds },
+            Verdict::Go => Self::Busy,
+        }
+    }
+}
+
 impl From<StoreError> for AccountError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::EmailTaken => Self::EmailTaken,
             StoreError::LinkSpent => Self::LinkSpent,
             StoreError::LastAdministrator => Self::LastAdministrator,
+            StoreError::SetUpOver => Self::SetUpOver,
             error => Self::Store(error),
         }
     }

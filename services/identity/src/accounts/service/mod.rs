@@ -4,6 +4,7 @@
 mod addresses;
 mod error;
 mod passwords;
+mod second_factor;
 mod signing_up;
 mod standing;
 
@@ -18,6 +19,7 @@ use super::domain::{Account, Email, Unacceptable};
 use super::password::{Hasher, Password, Words};
 use super::store::{AccountStore, Effects, EndSessions, Position, StoreError};
 use crate::mail::{Kind, Mail, MailStore, MailWaker};
+use crate::second_factor::RequiredFor;
 use crate::throttle::{Throttle, Verdict};
 
 pub(crate) use error::AccountError;
@@ -33,6 +35,8 @@ pub(crate) struct Rules {
     /// Mails reach people, so an address's owner can be told things that nobody else may know.
     pub(crate) mail_reaches_people: bool,
     pub(crate) verified_email_required: bool,
+    /// Whose sign-in takes a second factor in any case.
+    pub(crate) second_factor: RequiredFor,
     /// The platform's own words, which no password is made of.
     pub(crate) words: Words,
 }
@@ -130,7 +134,8 @@ impl Accounts {
             let mut effects = Effects::none(platform_service::now());
             let mut account = before.clone();
             change(&mut account, &mut effects)?;
-            let nothing = effects.mails.is_empty() && effects.spends.is_none();
+            let nothing =
+                effects.mails.is_empty() && effects.spends.is_none() && effects.second_factor.is_none();
             if account == before && nothing && effects.end_sessions == EndSessions::None {
                 return Ok(before);
             }
@@ -165,20 +170,13 @@ impl Accounts {
     fn may(&self, verdict: Verdict) -> Result<(), AccountError> {
         match verdict {
             Verdict::Go => Ok(()),
-            wait @ Verdict::Wait { .. } => Err(too_many(wait)),
+            wait @ Verdict::Wait { .. } => Err(AccountError::too_many(wait)),
         }
     }
 
     fn wake(&self) {
         self.relay.wake();
         self.sender.wake();
-    }
-}
-
-fn too_many(verdict: Verdict) -> AccountError {
-    match verdict {
-        Verdict::Wait { seconds } => AccountError::TooMany { retry_after_seconds: seconds },
-        Verdict::Go => AccountError::Busy,
     }
 }
 

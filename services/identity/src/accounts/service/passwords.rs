@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{AccountError, Accounts, too_many};
+use super::{AccountError, Accounts};
 use crate::accounts::domain::{Account, Email};
 use crate::accounts::password::Password;
 use crate::accounts::store::EndSessions;
@@ -18,7 +18,7 @@ impl Accounts {
         password: Password,
     ) -> Result<(), AccountError> {
         let now = platform_service::now();
-        let counted = self.throttle.own(account.id, now).await?.map_err(too_many)?;
+        let counted = self.throttle.own(account.id, now).await?.map_err(AccountError::too_many)?;
         if !self.hasher.verify(password, Some(account.password_hash.clone())).await?.matches {
             return Err(AccountError::WrongPassword);
         }

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::{ATTEMPTS, AccountError, Accounts, event};
 use crate::accounts::domain::{Account, Roles};
 use crate::accounts::store::{Effects, EndSessions};
+use crate::second_factor::Change;
 
 impl Accounts {
     /// Makes an instructor of whoever wants to teach.
@@ -52,6 +53,7 @@ impl Accounts {
             let mut effects = Effects::none(platform_service::now());
             effects.end_sessions = EndSessions::All;
             effects.takes_an_administrator = account.is_administrator();
+            effects.second_factor = Some(Change::Remove);
             effects.events.push(event(id, version, &UserDeleted { user_id: id })?);
             if self.store.erase(id, version, &effects).await? {
                 self.wake();

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::domain::Account;
 use crate::capability::Hash;
 use crate::mail::Mail;
+use crate::second_factor::Change;
 
 pub(crate) use postgres::PostgresAccounts;
 pub(crate) use sqlserver::SqlServerAccounts;
@@ -30,6 +31,12 @@ pub(crate) enum StoreError {
     /// Nobody would be an administrator any more.
     #[error("it is the last administrator")]
     LastAdministrator,
+    /// Another second factor is being set up, or none.
+    #[error("the second factor that was set up is not there any more")]
+    SetUpOver,
+    /// The keyring does not open a shared secret, or can't be read.
+    #[error("the keyring does not seal or open a shared secret")]
+    Sealing(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A row that this version can't read.
     #[error("an account in the database is not readable: {0}")]
     Corrupt(&'static str),
@@ -68,6 +75,8 @@ pub(crate) struct Effects {
     /// The account is an administrator's who will be none. It does not happen to the last one, however many try it
     /// with each other at the same moment.
     pub(crate) takes_an_administrator: bool,
+    /// What becomes of the second factor.
+    pub(crate) second_factor: Option<Change>,
 }
 
 impl Effects {
@@ -81,6 +90,7 @@ impl Effects {
             spends: None,
             withdraws_links: false,
             takes_an_administrator: false,
+            second_factor: None,
         }
     }
 }

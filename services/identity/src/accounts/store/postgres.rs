@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{AccountStore, Effects, EndSessions, Position, StoreError};
 use crate::accounts::domain::{Account, Roles};
 use crate::mail::{self, Mail};
-use crate::sessions;
+use crate::{second_factor, sessions};
 
 /// Accounts in PostgreSQL. Cheap to clone.
 #[derive(Clone)]
@@ -78,8 +78,8 @@ impl AccountStore for PostgresAccounts {
         sqlx::query(
             "INSERT INTO accounts (id, email, email_key, email_verified_at, name, city, language,
                                    password_hash, instructor, admin, locked_at, created_at, version,
-                                   updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+                                   updated_at, second_factor_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         )
         .bind(account.id)
         .bind(&account.email)
@@ -95,6 +95,7 @@ impl AccountStore for PostgresAccounts {
         .bind(account.created_at)
         .bind(account.version)
         .bind(account.updated_at)
+        .bind(account.second_factor_at)
         .execute(&mut *tx)
         .await?;
         apply(&mut tx, account.id, effects).await?;
@@ -109,7 +110,7 @@ impl AccountStore for PostgresAccounts {
         let updated = sqlx::query(
             "UPDATE accounts SET email = $3, email_key = $4, email_verified_at = $5, name = $6, city = $7,
                     language = $8, password_hash = $9, instructor = $10, admin = $11, locked_at = $12,
-                    version = $2, updated_at = $13
+                    version = $2, updated_at = $13, second_factor_at = $14
              WHERE id = $1 AND version = $2 - 1 AND deleted_at IS NULL",
         )
         .bind(account.id)
@@ -125,6 +126,7 @@ impl AccountStore for PostgresAccounts {
         .bind(account.roles.admin)
         .bind(account.locked_at)
         .bind(account.updated_at)
+        .bind(account.second_factor_at)
         .execute(&mut *tx)
         .await?;
         if updated.rows_affected() == 0 {
@@ -142,7 +144,7 @@ impl AccountStore for PostgresAccounts {
         }
         let updated = sqlx::query(
             "UPDATE accounts SET email = NULL, email_key = NULL, email_verified_at = NULL, name = '', city = '',
-                    password_hash = NULL, deleted_at = $3, version = $2
+                    password_hash = NULL, second_factor_at = NULL, deleted_at = $3, version = $2
              WHERE id = $1 AND version = $2 - 1 AND deleted_at IS NULL",
         )
         .bind(id)
@@ -209,6 +211,9 @@ async fn apply(tx: &mut PgTransaction<'_>, account: Uuid, effects: &Effects) -> 
             sessions::end_all_in(tx, account, Some(session), effects.at).await?;
         }
     }
+    if let Some(change) = &effects.second_factor {
+        second_factor::apply_in(tx, account, change, effects.at).await?;
+    }
     for mail in &effects.mails {
         enqueue(tx, mail).await?;
     }
@@ -248,6 +253,7 @@ struct Row {
     password_hash: String,
     instructor: bool,
     admin: bool,
+    second_factor_at: Option<OffsetDateTime>,
     locked_at: Option<OffsetDateTime>,
     created_at: OffsetDateTime,
     /// Absent in rows of before it was kept.
@@ -266,6 +272,7 @@ impl Row {
             language: self.language,
             password_hash: self.password_hash,
             roles: Roles { instructor: self.instructor, admin: self.admin },
+            second_factor_at: self.second_factor_at,
             locked_at: self.locked_at,
             created_at: self.created_at,
             updated_at: self.updated_at.unwrap_or(self.created_at),

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{AccountStore, Effects, EndSessions, Position, StoreError};
 use crate::accounts::domain::{Account, Roles};
 use crate::mail::{self, Mail};
-use crate::sessions;
+use crate::{second_factor, sessions};
 
 /// Accounts in SQL Server. Cheap to clone.
 #[derive(Clone)]
@@ -42,7 +42,7 @@ impl From<tiberius::error::Error> for StoreError {
 }
 
 const COLUMNS: &str = "id, email, email_verified_at, name, city, language, password_hash, instructor, admin, \
-                       locked_at, created_at, updated_at, version";
+                       second_factor_at, locked_at, created_at, updated_at, version";
 const UNREADABLE: StoreError = StoreError::Corrupt("a column has another type or is empty");
 
 #[async_trait]
@@ -89,8 +89,8 @@ impl AccountStore for SqlServerAccounts {
             .execute(
                 "INSERT INTO accounts (id, email, email_key, email_verified_at, name, city, language,
                                        password_hash, instructor, admin, locked_at, created_at, version,
-                                       updated_at)
-                 VALUES (@P1, @P2, @P3, @P4, @P5, @P6, @P7, @P8, @P9, @P10, @P11, @P12, @P13, @P14)",
+                                       updated_at, second_factor_at)
+                 VALUES (@P1, @P2, @P3, @P4, @P5, @P6, @P7, @P8, @P9, @P10, @P11, @P12, @P13, @P14, @P15)",
                 &[
                     &account.id.as_bytes().as_slice(),
                     &account.email.as_str(),
@@ -106,6 +106,7 @@ impl AccountStore for SqlServerAccounts {
                     &utc(account.created_at),
                     &account.version,
                     &utc(account.updated_at),
+                    &account.second_factor_at.map(utc),
                 ],
             )
             .await;
@@ -123,7 +124,7 @@ impl AccountStore for SqlServerAccounts {
             .execute(
                 "UPDATE accounts SET email = @P3, email_key = @P4, email_verified_at = @P5, name = @P6,
                         city = @P7, language = @P8, password_hash = @P9, instructor = @P10, admin = @P11,
-                        locked_at = @P12, version = @P2, updated_at = @P13
+                        locked_at = @P12, version = @P2, updated_at = @P13, second_factor_at = @P14
                  WHERE id = @P1 AND version = @P2 - 1 AND deleted_at IS NULL",
                 &[
                     &account.id.as_bytes().as_slice(),
@@ -139,6 +140,7 @@ impl AccountStore for SqlServerAccounts {
                     &account.roles.admin,
                     &account.locked_at.map(utc),
                     &utc(account.updated_at),
+                    &account.second_factor_at.map(utc),
                 ],
             )
             .await;
@@ -160,7 +162,8 @@ impl AccountStore for SqlServerAccounts {
         let updated = tx
             .execute(
                 "UPDATE accounts SET email = NULL, email_key = NULL, email_verified_at = NULL, name = '',
-                        city = '', password_hash = NULL, deleted_at = @P3, version = @P2
+                        city = '', password_hash = NULL, second_factor_at = NULL, deleted_at = @P3,
+                        version = @P2
                  WHERE id = @P1 AND version = @P2 - 1 AND deleted_at IS NULL",
                 &[&bytes, &version, &utc(effects.at)],
             )
@@ -237,6 +240,9 @@ async fn apply(tx: &mut Transaction, account: Uuid, effects: &Effects) -> Result
             sessions::end_all_on_sqlserver(tx, account, Some(session), effects.at).await?;
         }
     }
+    if let Some(change) = &effects.second_factor {
+        second_factor::apply_on_sqlserver(tx, account, change, effects.at).await?;
+    }
     for mail in &effects.mails {
         enqueue(tx, mail).await?;
     }
@@ -280,6 +286,7 @@ fn read(row: &Row) -> Option<Account> {
         language: text("language")?,
         password_hash: text("password_hash")?,
         roles: Roles { instructor: flag("instructor")?, admin: flag("admin")? },
+        second_factor_at: instant("second_factor_at"),
         locked_at: instant("locked_at"),
         created_at: instant("created_at")?,
         updated_at: instant("updated_at").or_else(|| instant("created_at"))?,

@@ -74,8 +74,8 @@ pub(crate) trait GrantStore: Send + Sync {
     /// is waited for.
     async fn redeem(&self, hash: &Hash, family: &Family) -> Result<bool, StoreError>;
 
-    /// Stores a family of no session, of an account that still has this password and is neither locked nor
-    /// deleted; answers whether it is so.
+    /// Stores a family of no session, of an account that still has this password, has no second factor, and is neither
+    /// locked nor deleted; answers whether it is so.
     async fn insert_family(&self, family: &Family, password_hash: &str) -> Result<bool, StoreError>;
 
     /// A family, and who holds it.

@@ -10,6 +10,7 @@ use super::{GrantStore, Named, StoreError, TokenState};
 use crate::accounts::Roles;
 use crate::grants::domain::{Code, Family, Holder, Rotation};
 use crate::oauth::{Hash, Scopes};
+use crate::sessions::Methods;
 
 /// Grants in PostgreSQL.
 pub(crate) struct PostgresGrants(PgPool);
@@ -43,8 +44,9 @@ impl GrantStore for PostgresGrants {
     async fn insert_code(&self, hash: &Hash, code: &Code) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO authorization_codes (code_hash, client_id, account_id, session_id, redirect_uri, scope,
-                                              nonce, code_challenge, auth_time, issued_at, expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+                                              nonce, code_challenge, auth_time, issued_at, expires_at,
+                                              amr)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         )
         .bind(hash.as_slice())
         .bind(&code.client_id)
@@ -57,6 +59,7 @@ impl GrantStore for PostgresGrants {
         .bind(code.auth_time)
         .bind(code.issued_at)
         .bind(code.expires_at)
+        .bind(code.methods.as_str())
         .execute(&self.0)
         .await?;
         Ok(())
@@ -97,8 +100,8 @@ impl GrantStore for PostgresGrants {
     }
 
     async fn insert_family(&self, family: &Family, password_hash: &str) -> Result<bool, StoreError> {
-        let while_it_is_the_password = "FROM accounts WHERE id = $3 AND password_hash = $12
-             AND locked_at IS NULL AND deleted_at IS NULL FOR SHARE";
+        let while_it_is_the_password = "FROM accounts WHERE id = $3 AND password_hash = $13
+             AND second_factor_at IS NULL AND locked_at IS NULL AND deleted_at IS NULL FOR SHARE";
         let sql = format!("{INSERT_FAMILY} {while_it_is_the_password}");
         let query = family_query(family, sqlx::query(sqlx::AssertSqlSafe(sql))).bind(password_hash);
         Ok(query.execute(&self.0).await?.rows_affected() == 1)
@@ -285,8 +288,8 @@ async fn insert_once(
 /// To be followed by what must be there.
 const INSERT_FAMILY: &str =
     "INSERT INTO refresh_families (id, client_id, account_id, session_id, scope, auth_time, current_hash,
-                                   rotated_at, created_at, idle_until, expires_at)
-     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11";
+                                   rotated_at, created_at, idle_until, expires_at, amr)
+     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12";
 
 type Statement<'q> = sqlx::query::Query<'q, sqlx::Postgres, PgArguments>;
 
@@ -304,6 +307,7 @@ fn family_query<'q>(family: &'q Family, query: Statement<'q>) -> Statement<'q> {
         .bind(family.created_at)
         .bind(family.idle_until)
         .bind(family.expires_at)
+        .bind(family.methods.as_str())
 }
 
 #[derive(FromRow)]
@@ -316,6 +320,7 @@ struct CodeRow {
     nonce: Option<String>,
     code_challenge: String,
     auth_time: OffsetDateTime,
+    amr: String,
     issued_at: OffsetDateTime,
     expires_at: OffsetDateTime,
     used_at: Option<OffsetDateTime>,
@@ -333,6 +338,7 @@ impl CodeRow {
             nonce: self.nonce,
             challenge: self.code_challenge,
             auth_time: self.auth_time,
+            methods: Methods::stored(&self.amr),
             issued_at: self.issued_at,
             expires_at: self.expires_at,
             used_at: self.used_at,
@@ -349,6 +355,7 @@ struct FamilyRow {
     session_id: Option<Uuid>,
     scope: String,
     auth_time: OffsetDateTime,
+    amr: String,
     current_hash: Vec<u8>,
     previous_hash: Option<Vec<u8>>,
     salt: Option<Vec<u8>>,
@@ -378,6 +385,7 @@ impl FamilyRow {
             session_id: self.session_id,
             scopes: Scopes::stored(&self.scope),
             auth_time: self.auth_time,
+            methods: Methods::stored(&self.amr),
             current: hash(self.current_hash)?,
             previous: self.previous_hash.map(hash).transpose()?,
             salt: self.salt.map(hash).transpose()?,

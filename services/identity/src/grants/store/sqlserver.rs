@@ -10,6 +10,7 @@ use super::{GrantStore, Named, StoreError, TokenState};
 use crate::accounts::Roles;
 use crate::grants::domain::{Code, Family, Holder, Rotation};
 use crate::oauth::{Hash, Scopes};
+use crate::sessions::Methods;
 
 /// Grants in SQL Server.
 pub(crate) struct SqlServerGrants(Pool);
@@ -78,16 +79,17 @@ impl From<SqlServerError> for StoreError {
 /// To be followed by what must be there.
 const INSERT_FAMILY: &str =
     "INSERT INTO refresh_families (id, client_id, account_id, session_id, scope, auth_time, current_hash,
-                                   rotated_at, created_at, idle_until, expires_at)
-     SELECT @P1, @P2, @P3, @P4, @P5, @P6, @P7, @P8, @P9, @P10, @P11";
+                                   rotated_at, created_at, idle_until, expires_at, amr)
+     SELECT @P1, @P2, @P3, @P4, @P5, @P6, @P7, @P8, @P9, @P10, @P11, @P12";
 
 #[async_trait]
 impl GrantStore for SqlServerGrants {
     async fn insert_code(&self, hash: &Hash, code: &Code) -> Result<(), StoreError> {
         let sql =
             "INSERT INTO authorization_codes (code_hash, client_id, account_id, session_id, redirect_uri, scope,
-                                              nonce, code_challenge, auth_time, issued_at, expires_at)
-             VALUES (@P1, @P2, @P3, @P4, @P5, @P6, @P7, @P8, @P9, @P10, @P11)";
+                                              nonce, code_challenge, auth_time, issued_at, expires_at,
+                                              amr)
+             VALUES (@P1, @P2, @P3, @P4, @P5, @P6, @P7, @P8, @P9, @P10, @P11, @P12)";
         let scope = code.scopes.to_string();
         self.execute(
             sql,
@@ -103,6 +105,7 @@ impl GrantStore for SqlServerGrants {
                 &utc(code.auth_time),
                 &utc(code.issued_at),
                 &utc(code.expires_at),
+                &code.methods.as_str(),
             ],
         )
         .await?;
@@ -111,7 +114,7 @@ impl GrantStore for SqlServerGrants {
 
     async fn find_code(&self, hash: &Hash) -> Result<Option<Code>, StoreError> {
         let sql = "SELECT client_id, account_id, session_id, redirect_uri, scope, nonce, code_challenge,
-                          auth_time, issued_at, expires_at, used_at, family_id
+                          auth_time, amr, issued_at, expires_at, used_at, family_id
                    FROM authorization_codes WHERE code_hash = @P1";
         let rows = self.query(sql, &[&hash.as_slice()]).await?;
         rows.first().map(|row| read_code(row).ok_or(StoreError::Corrupt)).transpose()
@@ -154,7 +157,8 @@ impl GrantStore for SqlServerGrants {
         let scope = family.scopes.to_string();
         let sql = format!(
             "{INSERT_FAMILY} FROM accounts WITH (UPDLOCK)
-             WHERE id = @P3 AND password_hash = @P12 AND locked_at IS NULL AND deleted_at IS NULL"
+             WHERE id = @P3 AND password_hash = @P13 AND second_factor_at IS NULL AND locked_at IS NULL
+               AND deleted_at IS NULL"
         );
         let values = family_parameters(family, &scope);
         let mut parameters = values.each().to_vec();
@@ -167,7 +171,7 @@ impl GrantStore for SqlServerGrants {
         id: Uuid,
         now: OffsetDateTime,
     ) -> Result<Option<(Family, Option<Holder>)>, StoreError> {
-        let sql = "SELECT f.id, f.client_id, f.account_id, f.session_id, f.scope, f.auth_time, f.current_hash,
+        let sql = "SELECT f.id, f.client_id, f.account_id, f.session_id, f.scope, f.auth_time, f.amr, f.current_hash,
                           f.previous_hash, f.salt, f.rotated_at, f.created_at, f.idle_until, f.expires_at,
                           f.revoked_at, a.instructor, a.admin, a.email_verified_at, s.id AS active
                    FROM refresh_families f
@@ -313,6 +317,7 @@ struct FamilyParameters<'a> {
     session_id: Option<&'a [u8]>,
     scope: &'a str,
     current: &'a [u8],
+    amr: &'static str,
     times: [PrimitiveDateTime; 5],
 }
 
@@ -324,13 +329,14 @@ fn family_parameters<'a>(family: &'a Family, scope: &'a str) -> FamilyParameters
         session_id: family.session_id.as_ref().map(|id| id.as_bytes().as_slice()),
         scope,
         current: &family.current,
+        amr: family.methods.as_str(),
         times: [family.auth_time, family.rotated_at, family.created_at, family.idle_until, family.expires_at]
             .map(utc),
     }
 }
 
 impl FamilyParameters<'_> {
-    fn each(&self) -> [&dyn ToSql; 11] {
+    fn each(&self) -> [&dyn ToSql; 12] {
         let [auth_time, rotated_at, created_at, idle_until, expires_at] = &self.times;
         [
             &self.id,
@@ -344,6 +350,7 @@ impl FamilyParameters<'_> {
             created_at,
             idle_until,
             expires_at,
+            &self.amr,
         ]
     }
 }
@@ -374,6 +381,7 @@ fn read_code(row: &Row) -> Option<Code> {
         nonce: text(row, "nonce"),
         challenge: text(row, "code_challenge")?,
         auth_time: instant(row, "auth_time")?,
+        methods: Methods::stored(&text(row, "amr")?),
         issued_at: instant(row, "issued_at")?,
         expires_at: instant(row, "expires_at")?,
         used_at: instant(row, "used_at"),
@@ -389,6 +397,7 @@ fn read_family(row: &Row) -> Option<(Family, Option<Holder>)> {
         session_id: id(row, "session_id"),
         scopes: Scopes::stored(&text(row, "scope")?),
         auth_time: instant(row, "auth_time")?,
+        methods: Methods::stored(&text(row, "amr")?),
         current: hash(row, "current_hash")?,
         previous: hash(row, "previous_hash"),
         salt: hash(row, "salt"),

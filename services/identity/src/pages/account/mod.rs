@@ -1,6 +1,7 @@
-//! One's account: profile, password, address, browsers, applications, the end.
+//! One's account: profile, password, second factor, address, browsers, applications, the end.
 
 mod endings;
+mod second_factor;
 mod view;
 
 use axum::extract;
@@ -10,6 +11,7 @@ use super::{Form, State, Visit, failed, go_to, with_continue};
 use crate::accounts::{self, Account, AccountError, Email, Password, Unacceptable};
 use crate::sessions::Session;
 pub(super) use endings::{delete, end_sessions, show_delete, sign_out, withdraw};
+pub(super) use second_factor::{confirm, new_codes, set_up, show as show_second_factor, turn_off};
 use view::{Wrong, render};
 
 const WRONG_PASSWORD: Unacceptable =

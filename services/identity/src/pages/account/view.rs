@@ -22,6 +22,7 @@ struct AccountPage {
     notice: Option<String>,
     email: String,
     verified: bool,
+    second_factor: bool,
     forms: Vec<Part>,
     applications: Vec<ApplicationView>,
     sessions: Vec<SessionView>,
@@ -121,7 +122,7 @@ pub(super) async fn render(
         part("account-email", "/identity/account/email", "account-email-button", address),
     ];
     let notice = match visit.parameter("notice") {
-        Some(key @ ("saved" | "password-changed" | "mail-sent" | "withdrawn")) => {
+        Some(key @ ("saved" | "password-changed" | "mail-sent" | "withdrawn" | "second-factor-off")) => {
             Some(layout.text(&format!("notice-{key}")))
         }
         _ => None,
@@ -136,7 +137,8 @@ pub(super) async fn render(
     let sessions = sessions.collect();
     let applications = applications.into_iter().map(|it| ApplicationView::new(&layout, it)).collect();
     let (email, verified) = (account.email.clone(), account.email_verified_at.is_some());
-    let view = AccountPage { layout, notice, email, verified, forms, applications, sessions };
+    let second_factor = account.second_factor_at.is_some();
+    let view = AccountPage { layout, notice, email, verified, second_factor, forms, applications, sessions };
     let status = if view.has_errors() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     page(visit, status, &view, None)
 }

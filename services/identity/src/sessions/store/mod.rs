@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::domain::Session;
-use crate::accounts::StoreError;
+use crate::accounts::{Account, StoreError};
 use crate::capability::Hash;
 
 pub(crate) use postgres::{PostgresSessions, end_all_in};
@@ -29,10 +29,10 @@ pub(crate) trait SessionStore: Send + Sync {
     /// The account's sessions, the last one seen first.
     async fn of_account(&self, account: Uuid, now: OffsetDateTime) -> Result<Vec<Session>, StoreError>;
 
-    /// Stores a session of an account that still has this password and is neither locked nor deleted; answers
-    /// whether it is so. A change of the account that happens meanwhile is waited for.
-    async fn insert(&self, session: &Session, cookie: &Hash, password_hash: &str)
-    -> Result<bool, StoreError>;
+    /// Stores a session of an account that still has this password, has a second factor or none as before, and is
+    /// neither locked nor deleted; answers whether it is so. A change of the account that happens meanwhile is waited
+    /// for.
+    async fn insert(&self, session: &Session, cookie: &Hash, account: &Account) -> Result<bool, StoreError>;
 
     /// Gives a session a new cookie and the times of a new sign-in; the old cookie is worth nothing any more.
     /// Answers `false` when it has ended.
@@ -44,7 +44,7 @@ pub(crate) trait SessionStore: Send + Sync {
     async fn end(&self, id: Uuid, at: OffsetDateTime) -> Result<(), StoreError>;
 
     /// Ends every session of an account but one, and every refresh token that was not given in that one; withdraws
-    /// the mailed links that would give the account away.
+    /// the mailed links that would give the account away, and ends sign-ins that wait for their second factor.
     async fn end_all(&self, account: Uuid, but: Option<Uuid>, at: OffsetDateTime) -> Result<(), StoreError>;
 
     /// Deletes what expired before `before` and nothing refers to.

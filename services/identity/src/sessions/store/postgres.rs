@@ -6,10 +6,10 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{By, SessionStore};
-use crate::accounts::StoreError;
+use crate::accounts::{Account, StoreError};
 use crate::capability::Hash;
 use crate::mail;
-use crate::sessions::domain::Session;
+use crate::sessions::domain::{Methods, Session};
 
 /// Sessions in PostgreSQL. Cheap to clone.
 #[derive(Clone)]
@@ -46,18 +46,14 @@ impl SessionStore for PostgresSessions {
         Ok(rows.into_iter().map(Row::into_session).collect())
     }
 
-    async fn insert(
-        &self,
-        session: &Session,
-        cookie: &Hash,
-        password_hash: &str,
-    ) -> Result<bool, StoreError> {
+    async fn insert(&self, session: &Session, cookie: &Hash, account: &Account) -> Result<bool, StoreError> {
         // The lock on the account's row makes a change of it come wholly before, or wholly after and see this.
         let inserted = sqlx::query(
             "INSERT INTO sessions (id, cookie_hash, account_id, auth_time, created_at, last_seen_at,
-                                   expires_at, user_agent)
-             SELECT $1, $2, $3, $4, $5, $6, $7, $8 FROM accounts
-             WHERE id = $3 AND password_hash = $9 AND locked_at IS NULL AND deleted_at IS NULL FOR SHARE",
+                                   expires_at, user_agent, amr)
+             SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9 FROM accounts
+             WHERE id = $3 AND password_hash = $10 AND (second_factor_at IS NOT NULL) = $11
+               AND locked_at IS NULL AND deleted_at IS NULL FOR SHARE",
         )
         .bind(session.id)
         .bind(cookie.as_slice())
@@ -67,7 +63,9 @@ impl SessionStore for PostgresSessions {
         .bind(session.last_seen_at)
         .bind(session.expires_at)
         .bind(&session.user_agent)
-        .bind(password_hash)
+        .bind(session.methods.as_str())
+        .bind(&account.password_hash)
+        .bind(account.second_factor_at.is_some())
         .execute(&self.0)
         .await?;
         Ok(inserted.rows_affected() == 1)
@@ -76,7 +74,7 @@ impl SessionStore for PostgresSessions {
     async fn renew(&self, session: &Session, cookie: &Hash) -> Result<bool, StoreError> {
         let renewed = sqlx::query(
             "UPDATE sessions SET cookie_hash = $2, auth_time = $3, last_seen_at = $4, expires_at = $5,
-                    user_agent = $6
+                    user_agent = $6, amr = $7
              WHERE id = $1 AND ended_at IS NULL",
         )
         .bind(session.id)
@@ -85,6 +83,7 @@ impl SessionStore for PostgresSessions {
         .bind(session.last_seen_at)
         .bind(session.expires_at)
         .bind(&session.user_agent)
+        .bind(session.methods.as_str())
         .execute(&self.0)
         .await?;
         Ok(renewed.rows_affected() == 1)
@@ -141,7 +140,8 @@ pub(crate) async fn end_all_in(
     ] {
         sqlx::query(sql).bind(account).bind(at).bind(but).execute(&mut **tx).await?;
     }
-    // Whoever ends them may want somebody out, who must not come back by a link.
+    // Whoever ends them may want somebody out, who must not come back by a sign-in that is under way, nor by a link.
+    sqlx::query("DELETE FROM sign_in_steps WHERE account_id = $1").bind(account).execute(&mut **tx).await?;
     mail::withdraw_in(tx, account).await
 }
 
@@ -150,6 +150,7 @@ struct Row {
     id: Uuid,
     account_id: Uuid,
     auth_time: OffsetDateTime,
+    amr: String,
     created_at: OffsetDateTime,
     last_seen_at: OffsetDateTime,
     expires_at: OffsetDateTime,
@@ -162,6 +163,7 @@ impl Row {
             id: self.id,
             account_id: self.account_id,
             auth_time: self.auth_time,
+            methods: Methods::stored(&self.amr),
             created_at: self.created_at,
             last_seen_at: self.last_seen_at,
             expires_at: self.expires_at,

@@ -7,10 +7,10 @@ use time::{OffsetDateTime, PrimitiveDateTime};
 use uuid::Uuid;
 
 use super::{By, SessionStore};
-use crate::accounts::StoreError;
+use crate::accounts::{Account, StoreError};
 use crate::capability::Hash;
 use crate::mail;
-use crate::sessions::domain::Session;
+use crate::sessions::domain::{Methods, Session};
 
 /// Sessions in SQL Server. Cheap to clone.
 #[derive(Clone)]
@@ -24,7 +24,7 @@ impl SqlServerSessions {
     async fn select(&self, rest: &str, parameters: &[&dyn ToSql]) -> Result<Vec<Session>, StoreError> {
         let mut connection = self.0.get().await.map_err(SqlServerError::from)?;
         let sql = format!(
-            "SELECT TOP (200) id, account_id, auth_time, created_at, last_seen_at, expires_at, user_agent
+            "SELECT TOP (200) id, account_id, auth_time, amr, created_at, last_seen_at, expires_at, user_agent
              FROM sessions WHERE ended_at IS NULL AND expires_at > @P2 AND {rest}"
         );
         let rows = connection.query(&sql, parameters).await?;
@@ -54,19 +54,16 @@ impl SessionStore for SqlServerSessions {
         self.select(rest, &[&account.as_bytes().as_slice(), &utc(now)]).await
     }
 
-    async fn insert(
-        &self,
-        session: &Session,
-        cookie: &Hash,
-        password_hash: &str,
-    ) -> Result<bool, StoreError> {
+    async fn insert(&self, session: &Session, cookie: &Hash, account: &Account) -> Result<bool, StoreError> {
         // The lock on the account's row makes a change of it come wholly before, or wholly after and see this.
         let inserted = self
             .execute(
                 "INSERT INTO sessions (id, cookie_hash, account_id, auth_time, created_at, last_seen_at,
-                                       expires_at, user_agent)
-                 SELECT @P1, @P2, @P3, @P4, @P5, @P6, @P7, @P8 FROM accounts WITH (UPDLOCK)
-                 WHERE id = @P3 AND password_hash = @P9 AND locked_at IS NULL AND deleted_at IS NULL",
+                                       expires_at, user_agent, amr)
+                 SELECT @P1, @P2, @P3, @P4, @P5, @P6, @P7, @P8, @P9 FROM accounts WITH (UPDLOCK)
+                 WHERE id = @P3 AND password_hash = @P10
+                   AND CASE WHEN second_factor_at IS NULL THEN 0 ELSE 1 END = @P11
+                   AND locked_at IS NULL AND deleted_at IS NULL",
                 &[
                     &session.id.as_bytes().as_slice(),
                     &cookie.as_slice(),
@@ -76,7 +73,9 @@ impl SessionStore for SqlServerSessions {
                     &utc(session.last_seen_at),
                     &utc(session.expires_at),
                     &session.user_agent.as_str(),
-                    &password_hash,
+                    &session.methods.as_str(),
+                    &account.password_hash.as_str(),
+                    &i32::from(account.second_factor_at.is_some()),
                 ],
             )
             .await?;
@@ -87,7 +86,7 @@ impl SessionStore for SqlServerSessions {
         let renewed = self
             .execute(
                 "UPDATE sessions SET cookie_hash = @P2, auth_time = @P3, last_seen_at = @P4,
-                        expires_at = @P5, user_agent = @P6
+                        expires_at = @P5, user_agent = @P6, amr = @P7
                  WHERE id = @P1 AND ended_at IS NULL",
                 &[
                     &session.id.as_bytes().as_slice(),
@@ -96,6 +95,7 @@ impl SessionStore for SqlServerSessions {
                     &utc(session.last_seen_at),
                     &utc(session.expires_at),
                     &session.user_agent.as_str(),
+                    &session.methods.as_str(),
                 ],
             )
             .await?;
@@ -148,7 +148,8 @@ pub(crate) async fn end_all_on_sqlserver(
     ] {
         tx.execute(sql, &[&account.as_bytes().as_slice(), &utc(at), &but.as_bytes().as_slice()]).await?;
     }
-    // Whoever ends them may want somebody out, who must not come back by a link.
+    // Whoever ends them may want somebody out, who must not come back by a sign-in that is under way, nor by a link.
+    tx.execute("DELETE FROM sign_in_steps WHERE account_id = @P1", &[&account.as_bytes().as_slice()]).await?;
     mail::withdraw_on_sqlserver(tx, account).await
 }
 
@@ -161,6 +162,7 @@ fn read(row: &Row) -> Option<Session> {
         id: id("id")?,
         account_id: id("account_id")?,
         auth_time: instant("auth_time")?,
+        methods: Methods::stored(row.try_get::<&str, _>("amr").ok().flatten()?),
         created_at: instant("created_at")?,
         last_seen_at: instant("last_seen_at")?,
         expires_at: instant("expires_at")?,

@@ -1,0 +1,185 @@
+//! Second factors in SQL Server.
+
+use async_trait::async_trait;
+use platform_service::sqlserver::{Pool, SqlServerError, Transaction, begin, utc};
+use tiberius::{Row, ToSql};
+use time::{OffsetDateTime, PrimitiveDateTime};
+use uuid::Uuid;
+
+use super::{Change, Kept, SecondFactorStore};
+use crate::accounts::StoreError;
+use crate::capability::Hash;
+use crate::keys::Sealed;
+
+/// Second factors in SQL Server. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct SqlServerSecondFactors(Pool);
+
+impl SqlServerSecondFactors {
+    pub(crate) fn new(pool: Pool) -> Self {
+        Self(pool)
+    }
+
+    async fn query(&self, sql: &str, parameters: &[&dyn ToSql]) -> Result<Vec<Row>, StoreError> {
+        let mut connection = self.0.get().await.map_err(SqlServerError::from)?;
+        Ok(connection.query(sql, parameters).await?)
+    }
+
+    async fn execute(&self, sql: &str, parameters: &[&dyn ToSql]) -> Result<u64, StoreError> {
+        let mut connection = self.0.get().await.map_err(SqlServerError::from)?;
+        Ok(connection.execute(sql, parameters).await?)
+    }
+}
+
+const UNREADABLE: StoreError = StoreError::Corrupt("a column has another type or is empty");
+
+#[async_trait]
+impl SecondFactorStore for SqlServerSecondFactors {
+    async fn find(&self, account: Uuid) -> Result<Option<Kept>, StoreError> {
+        let sql =
+            "SELECT kek_id, secret, created_at, confirmed_at FROM second_factors WHERE account_id = @P1";
+        let rows = self.query(sql, &[&account.as_bytes().as_slice()]).await?;
+        rows.first().map(|row| read(row).ok_or(UNREADABLE)).transpose()
+    }
+
+    async fn begin(&self, account: Uuid, sealed: &Sealed, now: OffsetDateTime) -> Result<bool, StoreError> {
+        let mut tx = begin(&self.0).await?;
+        let bytes = account.as_bytes().as_slice();
+        // The lock on the account's row makes a change of it come wholly before, or wholly after and see this.
+        let open = tx
+            .query(
+                "SELECT id FROM accounts WITH (UPDLOCK)
+                 WHERE id = @P1 AND second_factor_at IS NULL AND deleted_at IS NULL",
+                &[&bytes],
+            )
+            .await?
+            .into_first_result()
+            .await?;
+        if open.is_empty() {
+            tx.rollback().await?;
+            return Ok(false);
+        }
+        tx.execute("DELETE FROM second_factors WHERE account_id = @P1", &[&bytes]).await?;
+        tx.execute(
+            "INSERT INTO second_factors (account_id, kek_id, secret, created_at, last_step)
+             VALUES (@P1, @P2, @P3, @P4, 0)",
+            &[&bytes, &sealed.kek_id.as_str(), &sealed.bytes.as_slice(), &utc(now)],
+        )
+        .await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn accept(&self, account: Uuid, step: i64) -> Result<bool, StoreError> {
+        let sql = "UPDATE second_factors SET last_step = @P2
+                   WHERE account_id = @P1 AND confirmed_at IS NOT NULL AND last_step < @P2";
+        Ok(self.execute(sql, &[&account.as_bytes().as_slice(), &step]).await? == 1)
+    }
+
+    async fn spend(&self, account: Uuid, code: &Hash) -> Result<bool, StoreError> {
+        let sql = "DELETE FROM recovery_codes WHERE account_id = @P1 AND code_hash = @P2";
+        Ok(self.execute(sql, &[&account.as_bytes().as_slice(), &code.as_slice()]).await? == 1)
+    }
+
+    async fn codes_left(&self, account: Uuid) -> Result<u32, StoreError> {
+        let sql = "SELECT COUNT(*) AS codes FROM recovery_codes WHERE account_id = @P1";
+        let rows = self.query(sql, &[&account.as_bytes().as_slice()]).await?;
+        let count = rows.first().and_then(|row| row.try_get::<i32, _>("codes").ok().flatten());
+        u32::try_from(count.ok_or(UNREADABLE)?).map_err(|_| UNREADABLE)
+    }
+
+    async fn open_step(
+        &self,
+        step: &Hash,
+        account: Uuid,
+        password_hash: &str,
+        until: OffsetDateTime,
+    ) -> Result<bool, StoreError> {
+        // The lock on the account's row makes a change of it come wholly before, or wholly after and see this.
+        let sql = "INSERT INTO sign_in_steps (token_hash, account_id, tries, expires_at)
+                   SELECT @P1, @P2, 0, @P4 FROM accounts WITH (UPDLOCK)
+                   WHERE id = @P2 AND password_hash = @P3 AND locked_at IS NULL AND deleted_at IS NULL";
+        let account = account.as_bytes().as_slice();
+        let opened = self.execute(sql, &[&step.as_slice(), &account, &password_hash, &utc(until)]).await?;
+        Ok(opened == 1)
+    }
+
+    async fn step(&self, step: &Hash, most: i32, now: OffsetDateTime) -> Result<Option<Uuid>, StoreError> {
+        let sql = "SELECT account_id FROM sign_in_steps
+                   WHERE token_hash = @P1 AND tries < @P2 AND expires_at > @P3";
+        let rows = self.query(sql, &[&step.as_slice(), &most, &utc(now)]).await?;
+        let id = |row: &Row| {
+            let bytes = row.try_get::<&[u8], _>("account_id").ok().flatten();
+            bytes.and_then(|id| Uuid::from_slice(id).ok()).ok_or(UNREADABLE)
+        };
+        rows.first().map(id).transpose()
+    }
+
+    async fn count_try(
+        &self,
+        step: &Hash,
+        account: Uuid,
+        most: i32,
+        now: OffsetDateTime,
+    ) -> Result<bool, StoreError> {
+        let sql = "UPDATE sign_in_steps SET tries = tries + 1
+                   WHERE token_hash = @P1 AND account_id = @P2 AND tries < @P3 AND expires_at > @P4";
+        let account = account.as_bytes().as_slice();
+        Ok(self.execute(sql, &[&step.as_slice(), &account, &most, &utc(now)]).await? == 1)
+    }
+
+    async fn end_step(&self, step: &Hash) -> Result<bool, StoreError> {
+        let sql = "DELETE FROM sign_in_steps WHERE token_hash = @P1";
+        Ok(self.execute(sql, &[&step.as_slice()]).await? == 1)
+    }
+
+    async fn sweep(&self, now: OffsetDateTime) -> Result<(), StoreError> {
+        self.execute("DELETE FROM sign_in_steps WHERE expires_at < @P1", &[&utc(now)]).await.map(drop)
+    }
+}
+
+/// What becomes of a second factor, in the transaction of its account's change.
+pub(crate) async fn apply_on_sqlserver(
+    tx: &mut Transaction,
+    account: Uuid,
+    change: &Change,
+    at: OffsetDateTime,
+) -> Result<(), StoreError> {
+    let bytes = account.as_bytes().as_slice();
+    let codes = match change {
+        Change::Confirm { secret, step, codes } => {
+            let sql = "UPDATE second_factors SET confirmed_at = @P3, last_step = @P4
+                       WHERE account_id = @P1 AND secret = @P2 AND confirmed_at IS NULL";
+            let confirmed = tx.execute(sql, &[&bytes, &secret.as_slice(), &utc(at), step]).await?;
+            if confirmed.total() == 0 {
+                return Err(StoreError::SetUpOver);
+            }
+            codes.as_slice()
+        }
+        Change::Renew { codes } => codes,
+        Change::Remove => {
+            tx.execute("DELETE FROM second_factors WHERE account_id = @P1", &[&bytes]).await?;
+            &[]
+        }
+    };
+    tx.execute("DELETE FROM recovery_codes WHERE account_id = @P1", &[&bytes]).await?;
+    for code in codes {
+        let sql = "INSERT INTO recovery_codes (account_id, code_hash) VALUES (@P1, @P2)";
+        tx.execute(sql, &[&bytes, &code.as_slice()]).await?;
+    }
+    Ok(())
+}
+
+fn read(row: &Row) -> Option<Kept> {
+    let instant = |column| -> Option<OffsetDateTime> {
+        row.try_get::<PrimitiveDateTime, _>(column).ok().flatten().map(PrimitiveDateTime::assume_utc)
+    };
+    Some(Kept {
+        sealed: Sealed {
+            kek_id: row.try_get::<&str, _>("kek_id").ok().flatten()?.to_owned(),
+            bytes: row.try_get::<&[u8], _>("secret").ok().flatten()?.to_vec(),
+        },
+        created_at: instant("created_at")?,
+        confirmed_at: instant("confirmed_at"),
+    })
+}
