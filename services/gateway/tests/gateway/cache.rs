@@ -2,7 +2,6 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -17,9 +16,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use crate::support::{Running, counted, raw, raw_upstream, read_head, routes, serve, start};
-
-const WITHIN: Duration = Duration::from_secs(10);
+use crate::support::{Running, WITHIN, counted, raw, raw_upstream, read_head, routes, serve, start};
 
 /// An upstream that answers with these headers, and the number of the request as its body.
 #[derive(Clone)]
@@ -255,6 +252,7 @@ async fn a_first_client_that_goes_away_leaves_the_others_an_answer() {
 
 #[tokio::test]
 async fn a_failure_is_shared_by_those_who_waited_for_it() {
+    const CALLS: usize = 15;
     let asked = Arc::new(AtomicU32::new(0));
     let (counter, gate) = (asked.clone(), Arc::new(Semaphore::new(0)));
     let held = gate.clone();
@@ -267,21 +265,32 @@ async fn a_failure_is_shared_by_those_who_waited_for_it() {
         }
     })
     .await;
-    let rule = "cache: {waitSeconds: 60}, retries: 0";
-    let running =
-        start(&cached(&routes(upstream), rule).replace("timeoutSeconds: 2", "timeoutSeconds: 60"), &[]).await;
-    let calls: Vec<_> = (0..20)
+    let other = serve(Router::new().fallback(any(|| async { "ok" }))).await;
+    let routes = format!(
+        "version: 1
+upstreams:
+  catalog: {{url: 'http://{upstream}'}}
+  web: {{url: 'http://{other}'}}
+routes:
+  - {{path: /failing, upstream: catalog, methods: [GET], bodyLimitBytes: 0, timeoutSeconds: 60, retries: 0, cache: {{waitSeconds: 60}}}}
+  - {{path: /unimportant, upstream: web, methods: [GET], bodyLimitBytes: 0, timeoutSeconds: 60, priority: low}}
+"
+    );
+    // One thread: whoever has a place there also waits already. Of 20 places, 15 are for what is unimportant too.
+    let settings = [("SERVING_THREADS", "1"), ("MAX_ACTIVE_REQUESTS", "20")];
+    let running = start(&routes, &settings).await;
+    let calls: Vec<_> = (0..CALLS)
         .map(|_| {
             let api = running.api.clone();
-            tokio::spawn(async move { api.get("/open/x").await.problem(503, "unavailable") })
+            tokio::spawn(async move { api.get("/failing").await.problem(503, "unavailable") })
         })
         .collect();
-    eventually(WITHIN, || async { asked.load(Ordering::SeqCst) == 1 }).await;
-    gate.add_permits(100);
+    eventually(WITHIN, || async { running.api.get("/unimportant").await.status == 503 }).await;
+    gate.add_permits(CALLS);
     for call in calls {
         call.await.unwrap();
     }
-    assert!(asked.load(Ordering::SeqCst) < 20, "nobody waited");
+    assert_eq!(asked.load(Ordering::SeqCst), 1, "they waited, and asked all the same");
 }
 
 #[tokio::test]
