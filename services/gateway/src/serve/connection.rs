@@ -42,16 +42,10 @@ impl<F: Future + 'static> Executor<F> for LocalExecutor {
 /// Serves a connection until either side ends it.
 pub(super) async fn serve(core: Rc<Core>, stream: TcpStream, peer: Peer, watcher: Watcher) {
     let Some(acceptor) = core.shared.tls.as_ref().map(|tls| tls.acceptor()) else {
-        return speak(core, TokioIo::new(stream), peer, watcher, auto::Builder::new(LocalExecutor)).await;
+        return speak(core, TokioIo::new(stream), peer, watcher).await;
     };
     match tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => {
-            // What was agreed on is spoken, and nothing else (RFC 9113 §3.3).
-            let builder = auto::Builder::new(LocalExecutor);
-            let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-            let builder = if is_http2 { builder.http2_only() } else { builder.http1_only() };
-            speak(core, TokioIo::new(stream), peer, watcher, builder).await;
-        }
+        Ok(Ok(stream)) => speak(core, TokioIo::new(stream), peer, watcher).await,
         Ok(Err(error)) => {
             metrics::counter!("gateway_handshakes_failed_total").increment(1);
             tracing::debug!(%error, "a TLS handshake failed");
@@ -60,15 +54,11 @@ pub(super) async fn serve(core: Rc<Core>, stream: TcpStream, peer: Peer, watcher
     }
 }
 
-async fn speak<I>(
-    core: Rc<Core>,
-    io: I,
-    peer: Peer,
-    watcher: Watcher,
-    mut builder: auto::Builder<LocalExecutor>,
-) where
+async fn speak<I>(core: Rc<Core>, io: I, peer: Peer, watcher: Watcher)
+where
     I: Read + Write + Unpin + Send + 'static,
 {
+    let mut builder = auto::Builder::new(LocalExecutor);
     builder
         .http1()
         .timer(TokioTimer::new())

@@ -12,6 +12,8 @@ use crate::support::{
     Running, WITHIN, counted, failures, gateway_of, raw_upstream, read_head, rest, statuses,
 };
 
+const ENDLESS: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+
 /// How a client goes away.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Way {
@@ -114,9 +116,8 @@ async fn a_stream_that_is_reset_ends_its_request_and_no_other() {
 
 #[tokio::test]
 async fn a_client_that_goes_while_it_reads_ends_its_answer() {
-    const HEAD: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
     for way in [Way::Ends, Way::Resets] {
-        let (running, mut told) = watched(HEAD, b"5\r\nagain\r\n", 0).await;
+        let (running, mut told) = watched(ENDLESS, b"5\r\nagain\r\n", 0).await;
         let before = gone("reading");
         let mut stream = TcpStream::connect(running.address()).await.unwrap();
         stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
@@ -129,17 +130,36 @@ async fn a_client_that_goes_while_it_reads_ends_its_answer() {
 }
 
 #[tokio::test]
-async fn a_client_that_reads_nothing_is_let_go_after_half_a_minute() {
-    const HEAD: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
-    let (running, mut told) = watched(HEAD, b"5\r\nagain\r\n", 0).await;
-    let before = gone("reading");
-    let mut stream = TcpStream::connect(running.address()).await.unwrap();
-    stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
-    assert_eq!(seen(&mut told).await, Some(Seen::Arrived));
-    let ended = tokio::time::timeout(4 * WITHIN, told.recv()).await;
-    assert_eq!(ended.expect("its answer is given up"), Some(Seen::Ended));
-    eventually(WITHIN, || async { gone("reading") > before }).await;
-    drop(stream);
+async fn who_says_nothing_or_half_a_head_or_reads_nothing_is_let_go_after_half_a_minute() {
+    let (running, mut told) = watched(ENDLESS, b"5\r\nagain\r\n", 0).await;
+    let before = (counted("gateway_connections_silent_total", &[]), gone("reading"));
+    let half = |bytes: &'static [u8]| {
+        let address = running.address();
+        async move {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(bytes).await.unwrap();
+            let mut answer = Vec::new();
+            let ended = tokio::time::timeout(4 * WITHIN, stream.read_to_end(&mut answer)).await;
+            assert!(ended.is_ok(), "{:?} keeps its connection", String::from_utf8_lossy(bytes));
+        }
+    };
+    let reads_nothing = async {
+        let mut stream = TcpStream::connect(running.address()).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        assert_eq!(seen(&mut told).await, Some(Seen::Arrived));
+        let ended = tokio::time::timeout(4 * WITHIN, told.recv()).await;
+        assert_eq!(ended.expect("its answer is given up"), Some(Seen::Ended));
+        eventually(WITHIN, || async { gone("reading") > before.1 }).await;
+    };
+    let second = b"GET /at-once HTTP/1.1\r\nhost: x\r\n\r\nGET /at-once HTTP/1.1\r\nho";
+    tokio::join!(
+        half(b""),
+        half(b"GET / HTTP/1.1\r\nhost: "),
+        half(b"PRI * HTTP"),
+        half(second),
+        reads_nothing
+    );
+    assert!(counted("gateway_connections_silent_total", &[]) >= before.0 + 2.0);
 }
 
 #[tokio::test]
