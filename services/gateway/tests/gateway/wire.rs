@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::routing::any;
 
-use crate::support::{Running, counted, gateway, raw, serve, statuses, tell, telling};
+use crate::support::{Running, counted, gateway, raw, serve, statuses, tell};
 
 /// A gateway before an upstream that counts the requests that reach it.
 pub(crate) async fn counting() -> (Running, Arc<AtomicU32>) {
