@@ -5,6 +5,8 @@ mod cache;
 mod clients;
 mod conformance;
 mod drain;
+mod exchange;
+mod filling;
 mod floods;
 mod frames;
 mod keys;
