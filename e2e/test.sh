@@ -80,6 +80,8 @@ step lints lints
 # Go's modules are compiled for the programs with these settings; with others they would be compiled twice.
 export CGO_ENABLED=0 GOFLAGS="${GOFLAGS:-} -trimpath"
 step ferretdb go -C e2e/ferretdb test -tags ferretdb_no_postgresql ./...
+# For the gateway's tests, which would build it too, but slowly among others.
+step h2spec bash e2e/h2spec/build.sh
 # With the tests, for what is built without them has other features, so nearly everything would be built twice.
 step test-build cargo build --quiet --workspace --bins --tests
 local_servers="${CARGO_TARGET_DIR:-target}/x86_64-unknown-linux-gnu/debug/courseplatform-local"

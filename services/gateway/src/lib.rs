@@ -12,6 +12,7 @@ mod cache;
 mod clock;
 mod core;
 mod forward;
+mod gone;
 mod guard;
 mod limit;
 mod log;

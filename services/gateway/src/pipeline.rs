@@ -9,6 +9,7 @@ use axum::body::Body;
 use http::{HeaderValue, Request, Response, header, request};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
+use platform_components::Name;
 use platform_http::Problem;
 use platform_http::problem;
 use tokio::time::Instant;
@@ -19,10 +20,11 @@ use crate::answer::{self, AnswerBody, Form, Ids, Wish};
 use crate::cache::{self, Call};
 use crate::core::{Core, Live};
 use crate::forward::{self, Failure, Fault, Source};
+use crate::gone::Waiting;
 use crate::guard::{self, Peer, cors};
 use crate::limit::{self, Who};
 use crate::log::Visit;
-use crate::routes::{Compiled, check_path};
+use crate::routes::Compiled;
 use crate::tokens::{self, Caller};
 use crate::upstream::Upstream;
 
@@ -44,6 +46,7 @@ pub(crate) async fn handle(core: &Rc<Core>, peer: Peer, request: Request<Incomin
     let wish = Wish::of(&method, request.headers());
     let chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
     let mut found = Found::default();
+    let waiting = Waiting::begin();
     let passed = pass(core, &live, peer, request, &ids, begun, &mut found).instrument(span.clone());
     let mut response = match passed.await {
         Ok(response) => response,
@@ -80,6 +83,7 @@ pub(crate) async fn handle(core: &Rc<Core>, peer: Peer, request: Request<Incomin
         // on this connection is believed (RFC 9112 §6.1).
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
+    waiting.over();
     response
 }
 
@@ -104,7 +108,7 @@ async fn pass<'a>(
 
     // match
     guard::check_host(&parts)?;
-    check_path(parts.uri.path()).map_err(|error| problem::MALFORMED.detail(error.to_string()))?;
+    guard::check_path(parts.uri.path())?;
     if crate::pages::is_ours(parts.uri.path()) {
         return page(core, parts, body).await;
     }
@@ -232,7 +236,8 @@ fn switch(
 ) -> Result<Response<AnswerBody>, Problem> {
     let Some(client) = client else {
         tracing::warn!(upstream = %route.upstream_name(), "the upstream switched protocols unasked");
-        return Err(problem::UNAVAILABLE.detail("the service answered rubbish"));
+        failed(route.upstream_name(), "rubbish");
+        return Err(problem::UNAVAILABLE.detail("the service answered rubbish").retry_after(1));
     };
     let protocol = answered.response.headers().get(header::UPGRADE).cloned();
     let upstream = hyper::upgrade::on(&mut answered.response);
@@ -271,12 +276,12 @@ pub(crate) fn refusal(route: &Compiled, upstream: &Upstream, failure: &Failure) 
         Failure::Open => "open",
         Failure::Unresolved => "unresolved",
         Failure::Connect(_) => "connect",
+        Failure::Broken(error) if error.is_parse() => "rubbish",
         Failure::Unsent(_) | Failure::Broken(_) => "broken",
         Failure::Late => "late",
         Failure::Body(_) => "client",
     };
-    let labels = [("upstream", name.as_str()), ("reason", label)];
-    metrics::counter!("gateway_failures_total", &labels).increment(1);
+    failed(name, label);
     match failure {
         Failure::Body(Fault::TooLong) => guard::too_large(route),
         Failure::Body(Fault::TooSlow) => problem::SLOW.detail("send the body without long pauses"),
@@ -290,6 +295,11 @@ pub(crate) fn refusal(route: &Compiled, upstream: &Upstream, failure: &Failure) 
             problem::UNAVAILABLE.detail(format!("{name} is not available right now")).retry_after(1)
         }
     }
+}
+
+fn failed(upstream: Name, reason: &'static str) {
+    let labels = [("upstream", upstream.as_str()), ("reason", reason)];
+    metrics::counter!("gateway_failures_total", &labels).increment(1);
 }
 
 /// Ids are made of visible ASCII.

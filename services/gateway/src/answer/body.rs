@@ -12,6 +12,7 @@ use tokio::time::{Instant, Sleep};
 use tower_http::compression::CompressionBody;
 
 use crate::cache::Reader;
+use crate::gone;
 use crate::limit::Permit;
 use crate::upstream::{Connection, Lease};
 
@@ -47,6 +48,18 @@ enum Cut {
     Broken(#[source] hyper::Error),
     #[error("the upstream fell silent")]
     Silent,
+    #[error("the upstream took too long")]
+    Late,
+}
+
+impl Cut {
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Broken(_) => "broken",
+            Self::Silent => "silent",
+            Self::Late => "late",
+        }
+    }
 }
 
 impl Streaming {
@@ -101,8 +114,27 @@ impl Streaming {
                 let deadline = self.until.map_or(idle, |until| until.min(idle));
                 let waiting =
                     self.waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-                waiting.as_mut().poll(context).map(|()| Some(Err(Cut::Silent)))
+                waiting.as_mut().poll(context).map(|()| {
+                    let late = self.until.is_some_and(|until| until <= Instant::now());
+                    Some(Err(if late { Cut::Late } else { Cut::Silent }))
+                })
             }
+        }
+    }
+
+    /// There will be no more, and it is not the client's doing.
+    fn cut(&mut self, cut: &Cut) {
+        tracing::warn!(error = %cut, "an answer was cut off");
+        metrics::counter!("gateway_answers_cut_total", "reason" => cut.reason()).increment(1);
+        self.connection = None;
+    }
+}
+
+impl Drop for Streaming {
+    fn drop(&mut self) {
+        // It was neither read to its end nor cut off.
+        if self.connection.is_some() {
+            gone::while_reading();
         }
     }
 }
@@ -125,8 +157,7 @@ impl Body for AnswerBody {
             Self::Stream(streaming) => {
                 let polled = streaming.poll_next(context);
                 if let Poll::Ready(Some(Err(error))) = &polled {
-                    tracing::warn!(%error, "an answer was cut off");
-                    metrics::counter!("gateway_answers_cut_total").increment(1);
+                    streaming.cut(error);
                 }
                 polled.map(|it| it.map(|it| it.map_err(BoxError::from)))
             }

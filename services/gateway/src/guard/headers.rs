@@ -131,6 +131,10 @@ pub(crate) fn request(
 
 /// Prepares an answer's headers for the client.
 pub(crate) fn response(headers: &mut HeaderMap, upstream: Name, https: bool) {
+    // Of two lengths the chunks are true (RFC 9112 §6.3), and the other one must not be passed on.
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        headers.remove(header::CONTENT_LENGTH);
+    }
     remove(headers);
     headers.remove(header::SERVER);
     headers.remove("x-powered-by");

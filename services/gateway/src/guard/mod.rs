@@ -16,7 +16,7 @@ use platform_http::problem;
 pub(crate) use address::{Networks, Peer, client_address, forwarded_for};
 pub(crate) use headers::{REQUEST_ID, Told, is_removed, is_upgrade, request, response};
 
-use crate::routes::Compiled;
+use crate::routes::{self, Compiled};
 
 /// Refuses requests that no route should see: an unclear host or a body that is too long.
 ///
@@ -27,6 +27,17 @@ pub(crate) fn check_host(parts: &Parts) -> Result<(), Problem> {
     let hosts = parts.headers.get_all(header::HOST).iter().count();
     let named = hosts == 1 || (hosts == 0 && parts.uri.authority().is_some());
     if named { Ok(()) } else { Err(problem::MALFORMED.detail("send exactly one `Host`")) }
+}
+
+/// Refuses a path that two programs could read in two ways.
+///
+/// # Errors
+/// A 400.
+pub(crate) fn check_path(path: &str) -> Result<(), Problem> {
+    routes::check_path(path).map_err(|error| {
+        metrics::counter!("gateway_paths_refused_total", "reason" => error.reason()).increment(1);
+        problem::MALFORMED.detail(error.to_string())
+    })
 }
 
 /// Refuses a method that the route does not take and a body that says it is too long.

@@ -28,6 +28,20 @@ pub(crate) enum PathError {
     NotUtf8,
 }
 
+impl PathError {
+    /// In a word, for a label.
+    pub(crate) fn reason(self) -> &'static str {
+        match self {
+            Self::DotSegment => "dots",
+            Self::EmptySegment => "empty",
+            Self::Disguised => "disguised",
+            Self::BrokenEncoding => "encoding",
+            Self::Needless => "needless",
+            Self::NotUtf8 => "not-utf8",
+        }
+    }
+}
+
 /// Refuses ambiguous paths.
 ///
 /// # Errors

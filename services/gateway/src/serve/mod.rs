@@ -21,6 +21,9 @@ use crate::core::Shared;
 /// Pause after `accept` failed (no file descriptors left): hot looping would not free any.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// A client that takes nothing of its answer for so long is gone, or wants to keep something busy.
+const UNREAD_MILLISECONDS: u32 = 30_000;
+
 /// A connection on its way to its thread.
 struct Accepted {
     stream: std::net::TcpStream,
@@ -66,6 +69,8 @@ pub(crate) async fn serve(api: Api, shared: Arc<Shared>, threads: usize) {
 fn deal(workers: &[Worker], stream: TcpStream, peer: SocketAddr) -> std::io::Result<()> {
     // Answers are small and complete: waiting to fill a segment only adds time.
     stream.set_nodelay(true)?;
+    // The system gives it up (Linux's TCP_USER_TIMEOUT), so that no request needs a timer for it.
+    rustix::net::sockopt::set_tcp_user_timeout(&stream, UNREAD_MILLISECONDS)?;
     let accepted = Accepted { stream: stream.into_std()?, peer, counted: None };
     if let Some(worker) = workers.iter().min_by_key(|worker| worker.connections()) {
         worker.take(accepted);

@@ -176,6 +176,8 @@ fn is_joined(joined: &str, scopes: &[String]) -> bool {
 }
 
 fn refusal(refused: Refused) -> Problem {
+    let reason = if refused == Refused::Token { "revoked" } else { "scope" };
+    metrics::counter!("gateway_tokens_refused_total", "reason" => reason).increment(1);
     match refused {
         Refused::Token => {
             let challenge = r#"Bearer error="invalid_token", error_description="the token was revoked""#;

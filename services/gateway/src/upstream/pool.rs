@@ -105,6 +105,7 @@ async fn open(address: SocketAddr) -> std::io::Result<Sender> {
     tokio::task::spawn_local(async move {
         // How a request ended is told to whoever sent it.
         if let Err(error) = connection.with_upgrades().await {
+            metrics::counter!("gateway_upstream_connections_broken_total").increment(1);
             tracing::debug!(%error, "a connection to an upstream ended early");
         }
     });

@@ -2,7 +2,6 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -12,27 +11,23 @@ use axum::routing::any;
 use http::Method;
 use platform_testkit::{Answer, TestIssuer, eventually};
 use serde_json::json;
-use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use crate::support::{Running, counted, raw, raw_upstream, read_head, routes, serve, start};
-
-const WITHIN: Duration = Duration::from_secs(10);
+use crate::support::{Running, WITHIN, counted, routes, serve, start};
 
 /// An upstream that answers with these headers, and the number of the request as its body.
 #[derive(Clone)]
-struct Origin {
+pub(crate) struct Origin {
     asked: Arc<AtomicU32>,
     headers: Arc<Mutex<Vec<(&'static str, String)>>>,
     status: Arc<AtomicU32>,
     /// Requests are answered as there are permits.
-    gate: Arc<Semaphore>,
+    pub(crate) gate: Arc<Semaphore>,
 }
 
 impl Origin {
-    fn new(headers: &[(&'static str, &str)]) -> Self {
+    pub(crate) fn new(headers: &[(&'static str, &str)]) -> Self {
         let origin = Self {
             asked: Arc::default(),
             headers: Arc::default(),
@@ -44,20 +39,20 @@ impl Origin {
     }
 
     /// One that answers nobody before it is let.
-    fn held(headers: &[(&'static str, &str)]) -> Self {
+    pub(crate) fn held(headers: &[(&'static str, &str)]) -> Self {
         Self { gate: Arc::new(Semaphore::new(0)), ..Self::new(headers) }
     }
 
-    fn says(&self, headers: &[(&'static str, &str)]) {
+    pub(crate) fn says(&self, headers: &[(&'static str, &str)]) {
         *self.headers.lock().unwrap() =
             headers.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
     }
 
-    fn asked(&self) -> u32 {
+    pub(crate) fn asked(&self) -> u32 {
         self.asked.load(Ordering::SeqCst)
     }
 
-    async fn answer(self, request: Request) -> Response {
+    pub(crate) async fn answer(self, request: Request) -> Response {
         let number = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
         self.gate.acquire().await.unwrap().forget();
         let headers = self.headers.lock().unwrap().clone();
@@ -74,11 +69,11 @@ impl Origin {
         response.body(if known { Body::empty() } else { Body::from(body) }).unwrap()
     }
 
-    async fn gateway(&self) -> Running {
+    pub(crate) async fn gateway(&self) -> Running {
         self.gateway_with("cache: {}").await
     }
 
-    async fn gateway_with(&self, rule: &str) -> Running {
+    pub(crate) async fn gateway_with(&self, rule: &str) -> Running {
         let origin = self.clone();
         let answer = any(move |request: Request| origin.clone().answer(request));
         let upstream = serve(Router::new().fallback(answer)).await;
@@ -88,14 +83,14 @@ impl Origin {
 }
 
 /// Routes that keep answers below `/open`, where no connection is upgraded then, and of the catalog.
-fn cached(routes: &str, rule: &str) -> String {
+pub(crate) fn cached(routes: &str, rule: &str) -> String {
     routes
         .replace(", upgrade: true", "")
         .replace("path: /open,", &format!("path: /open, {rule},"))
         .replace("upstream: catalog, strip", &format!("upstream: catalog, {rule}, strip"))
 }
 
-fn status(answer: &Answer) -> &str {
+pub(crate) fn status(answer: &Answer) -> &str {
     answer.header("cache-status").unwrap_or_default()
 }
 
@@ -197,94 +192,6 @@ async fn a_caller_with_a_token_or_a_cookie_shares_only_what_is_public() {
 }
 
 #[tokio::test]
-async fn two_hundred_at_once_make_one_request() {
-    let origin = Origin::held(&[("cache-control", "max-age=60")]);
-    let running = origin.gateway_with("cache: {waitSeconds: 60}").await;
-    let calls: Vec<_> = (0..200)
-        .map(|_| {
-            let api = running.api.clone();
-            tokio::spawn(async move { api.get("/open/x").await.expect(200).text() })
-        })
-        .collect();
-    eventually(WITHIN, || async { origin.asked() == 1 }).await;
-    origin.gate.add_permits(1000);
-    for call in calls {
-        assert_eq!(call.await.unwrap(), "1");
-    }
-    assert_eq!(origin.asked(), 1);
-}
-
-#[tokio::test]
-async fn what_is_not_shared_is_not_waited_for_one_after_the_other() {
-    let origin = Origin::held(&[("cache-control", "private")]);
-    let running = origin.gateway_with("cache: {waitSeconds: 60}").await;
-    let calls: Vec<_> = (0..50)
-        .map(|_| {
-            let api = running.api.clone();
-            tokio::spawn(async move { api.get("/open/x").await.expect(200).text() })
-        })
-        .collect();
-    eventually(WITHIN, || async { origin.asked() == 1 }).await;
-    origin.gate.add_permits(1);
-    // The first answer frees all others at once, though none of them is answered yet.
-    eventually(WITHIN, || async { origin.asked() == 50 }).await;
-    origin.gate.add_permits(1000);
-    let mut bodies = Vec::new();
-    for call in calls {
-        bodies.push(call.await.unwrap());
-    }
-    bodies.sort_unstable();
-    bodies.dedup();
-    assert_eq!(bodies.len(), 50, "a personal answer was shared");
-}
-
-#[tokio::test]
-async fn a_first_client_that_goes_away_leaves_the_others_an_answer() {
-    let origin = Origin::held(&[("cache-control", "max-age=60")]);
-    let running = origin.gateway_with("cache: {waitSeconds: 60}").await;
-    let mut first = TcpStream::connect(running.address()).await.unwrap();
-    first.write_all(b"GET /open/x HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
-    eventually(WITHIN, || async { origin.asked() == 1 }).await;
-    let api = running.api.clone();
-    let waiting = tokio::spawn(async move { api.get("/open/x").await.expect(200).text() });
-    drop(first);
-    eventually(WITHIN, || async { origin.asked() == 2 }).await;
-    origin.gate.add_permits(1000);
-    assert_eq!(waiting.await.unwrap(), "2");
-}
-
-#[tokio::test]
-async fn a_failure_is_shared_by_those_who_waited_for_it() {
-    let asked = Arc::new(AtomicU32::new(0));
-    let (counter, gate) = (asked.clone(), Arc::new(Semaphore::new(0)));
-    let held = gate.clone();
-    let upstream = raw_upstream(move |mut stream| {
-        let (counter, held) = (counter.clone(), held.clone());
-        async move {
-            read_head(&mut stream).await;
-            counter.fetch_add(1, Ordering::SeqCst);
-            held.acquire().await.unwrap().forget();
-        }
-    })
-    .await;
-    let rule = "cache: {waitSeconds: 60}, retries: 0";
-    let running =
-        start(&cached(&routes(upstream), rule).replace("timeoutSeconds: 2", "timeoutSeconds: 60"), &[]).await;
-    let calls: Vec<_> = (0..20)
-        .map(|_| {
-            let api = running.api.clone();
-            tokio::spawn(async move { api.get("/open/x").await.problem(503, "unavailable") })
-        })
-        .collect();
-    eventually(WITHIN, || async { asked.load(Ordering::SeqCst) == 1 }).await;
-    gate.add_permits(100);
-    for call in calls {
-        call.await.unwrap();
-    }
-    assert!(asked.load(Ordering::SeqCst) < 20, "nobody waited");
-}
-
-#[tokio::test]
 async fn answers_that_vary_are_kept_apart_and_not_without_end() {
     let origin = Origin::new(&[("cache-control", "max-age=60"), ("vary", "Accept-Language")]);
     let running = origin.gateway_with("cache: {variants: 2}").await;
@@ -341,20 +248,6 @@ async fn while_the_upstream_fails_what_is_stale_serves_only_where_it_may() {
 }
 
 #[tokio::test]
-async fn what_may_be_stale_while_it_is_renewed_is_answered_at_once() {
-    let origin = Origin::new(&[("cache-control", "max-age=0, stale-while-revalidate=60"), ("etag", "\"a\"")]);
-    let running = origin.gateway().await;
-    running.api.get("/open/x").await.assert_status(200);
-    origin.says(&[("cache-control", "max-age=60"), ("etag", "\"b\"")]);
-    // Stale ones until the new one is there; nobody waits.
-    eventually(WITHIN, || async {
-        running.api.get("/open/x").await.expect(200).header("etag") == Some("\"b\"")
-    })
-    .await;
-    assert!(status(&running.api.get("/open/x").await).starts_with("gateway; hit; ttl="));
-}
-
-#[tokio::test]
 async fn a_change_makes_what_is_kept_old() {
     let origin = Origin::new(&[("cache-control", "max-age=60")]);
     let running = origin.gateway().await;
@@ -371,97 +264,4 @@ async fn a_change_makes_what_is_kept_old() {
             assert_eq!(!status(&running.api.get(path).await).contains("hit"), forgets, "{change} {path}");
         }
     }
-}
-
-#[tokio::test]
-async fn what_breaks_off_is_never_kept() {
-    let asked = Arc::new(AtomicU32::new(0));
-    let counter = asked.clone();
-    let upstream = raw_upstream(move |mut stream| {
-        let counter = counter.clone();
-        async move {
-            let head = read_head(&mut stream).await;
-            counter.fetch_add(1, Ordering::SeqCst);
-            let rest = match head.split(' ').nth(1) {
-                Some("/open/short") => "content-length: 100\r\n\r\nshort",
-                Some("/open/chunks") => "transfer-encoding: chunked\r\n\r\n5\r\nshort\r\n",
-                // Its end is the connection's, which could be anywhere.
-                _ => "\r\nshort",
-            };
-            let answer = format!("HTTP/1.1 200 OK\r\ncache-control: max-age=60\r\n{rest}");
-            drop(stream.write_all(answer.as_bytes()).await);
-        }
-    })
-    .await;
-    let running = start(&cached(&routes(upstream), "cache: {}"), &[]).await;
-    for path in ["/open/short", "/open/chunks", "/open/endless"] {
-        let before = asked.load(Ordering::SeqCst);
-        for _ in 0..3 {
-            let answer = raw(
-                running.address(),
-                &format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"),
-            )
-            .await;
-            assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("short"), "{answer}");
-            assert!(!answer.contains("gateway; hit"), "{answer}");
-        }
-        assert_eq!(asked.load(Ordering::SeqCst), before + 3, "{path}");
-    }
-}
-
-#[tokio::test]
-async fn what_is_kept_is_bounded() {
-    let origin = Origin::new(&[("cache-control", "max-age=60"), ("x-long", "y".repeat(2000).as_str())]);
-    let long = origin.clone();
-    let answer = any(move |request: Request| {
-        let long = long.clone();
-        async move {
-            let large = request.uri().path().ends_with("large");
-            let response = long.answer(request).await;
-            if large { response.map(|_| Body::from("z".repeat(5000))) } else { response }
-        }
-    });
-    let upstream = serve(Router::new().fallback(answer)).await;
-    let settings = [("CACHE_BYTES", "20000"), ("CACHE_ANSWER_BYTES", "4000")];
-    let running = start(&cached(&routes(upstream), "cache: {}"), &settings).await;
-    let evicted = counted("gateway_cache_evictions_total", &[]);
-    for number in 0..50 {
-        running.api.get(&format!("/open/{number}")).await.assert_status(200);
-    }
-    eventually(WITHIN, || async { counted("gateway_cache_evictions_total", &[]) > evicted }).await;
-    // What is too long for it arrives whole all the same.
-    for _ in 0..3 {
-        let answer = running.api.get("/open/large").await.expect(200);
-        assert_eq!(answer.text().len(), 5000);
-        assert!(!status(&answer).contains("hit"));
-    }
-}
-
-#[tokio::test]
-async fn the_first_client_gets_its_body_while_it_is_kept() {
-    let gate = Arc::new(Semaphore::new(0));
-    let held = gate.clone();
-    let upstream = raw_upstream(move |mut stream| {
-        let held = held.clone();
-        async move {
-            read_head(&mut stream).await;
-            let head = b"HTTP/1.1 200 OK\r\ncache-control: max-age=60\r\ncontent-length: 10\r\n\r\nfirst";
-            drop(stream.write_all(head).await);
-            held.acquire().await.unwrap().forget();
-            drop(stream.write_all(b"again").await);
-        }
-    })
-    .await;
-    let running = start(&cached(&routes(upstream), "cache: {}"), &[]).await;
-    let mut stream = TcpStream::connect(running.address()).await.unwrap();
-    stream.write_all(b"GET /open/x HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
-    read_head(&mut stream).await;
-    let mut part = [0; 5];
-    tokio::io::AsyncReadExt::read_exact(&mut stream, &mut part).await.unwrap();
-    assert_eq!(&part, b"first", "it was held back");
-    // It goes away in the middle, and the next one is answered from what was kept.
-    drop(stream);
-    gate.add_permits(1);
-    eventually(WITHIN, || async { status(&running.api.get("/open/x").await).contains("hit") }).await;
-    assert_eq!(running.api.get("/open/x").await.expect(200).text(), "firstagain");
 }

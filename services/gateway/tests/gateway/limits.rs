@@ -1,10 +1,8 @@
 //! How much one caller may do, and what everybody is told about it.
 
-use std::time::Duration;
-
 use platform_testkit::{Redis, TcpProxy, eventually, secret_file};
 
-use crate::support::{counted, routes, start, telling};
+use crate::support::{WITHIN, counted, routes, start, telling};
 
 /// The routes of all tests, with five requests an hour for `/open`.
 fn limited(upstream: std::net::SocketAddr, by: &str) -> String {
@@ -78,7 +76,7 @@ async fn replicas_share_a_limit_and_each_has_its_own_without_redis() {
     first.api.get("/open").await.assert_status(429);
     // Each of its requests tells the second what the first has used, until it knows.
     let mut allowed = 0;
-    eventually(Duration::from_secs(10), || {
+    eventually(WITHIN, || {
         allowed += 1;
         async { second.api.get("/open").await.status == 429 }
     })

@@ -2,15 +2,28 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's helpers fail the test")]
 
 mod cache;
+mod clients;
+mod conformance;
+mod drain;
+mod exchange;
+mod filling;
+mod floods;
+mod frames;
+mod keys;
+mod lies;
 mod life;
 mod limits;
 mod pages;
+mod paths;
+mod protocols;
 mod proxy;
 mod reload;
 mod resilience;
 mod rules;
 mod soak;
+mod stream;
 mod support;
 mod tls;
 mod tokens;
+mod upstreams;
 mod wire;

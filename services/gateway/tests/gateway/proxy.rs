@@ -57,31 +57,17 @@ async fn methods_and_sizes_that_a_route_does_not_take_are_refused() {
 }
 
 #[tokio::test]
-async fn ambiguous_paths_and_broken_requests_never_reach_an_upstream() {
+async fn broken_requests_never_reach_an_upstream() {
     let running = gateway(telling().await).await;
-    for path in [
-        "/services/catalog/v1/../internal/v1/x",
-        "/services/catalog/v1/%2e%2e/internal",
-        "/services//catalog/v1/x",
-        "/services/catalog/v1/a%2fb",
-        "/services/catalog/v1/a%00",
-        "/services/catalog/v1;x=y/courses",
-        "/%c0%ae%c0%ae/x",
-    ] {
-        let answer =
-            raw(running.address(), &format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"))
-                .await;
-        assert!(answer.starts_with("HTTP/1.1 400"), "{path}: {answer}");
-    }
     for request in [
-        "GET / HTTP/1.1\r\n\r\nrubbish",
+        "GET / HTTP/1.1\r\n\r\nrubbish\r\n\r\n",
         "\0\0\0\0",
         "POST /services/catalog/v1/x HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello",
         "POST /services/catalog/v1/x HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked, identity\r\n\r\n5\r\nhello\r\n",
         "GET / HTTP/1.1\r\nhost: x\r\nbad header: y\r\n\r\n",
     ] {
         let answer = raw(running.address(), request).await;
-        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{request:?}: {answer}");
+        assert!(answer.starts_with("HTTP/1.1 400"), "{request:?}: {answer}");
     }
     let giant = format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "a".repeat(100_000));
     let answer = raw(running.address(), &giant).await;

@@ -1,12 +1,8 @@
 //! Changed routes are taken into use, and no request is dropped over it.
 
-use std::time::Duration;
-
 use platform_testkit::eventually;
 
-use crate::support::{counted, gateway, replace, routes, telling};
-
-const WITHIN: Duration = Duration::from_secs(10);
+use crate::support::{WITHIN, counted, gateway, replace, routes, telling};
 
 #[tokio::test]
 async fn new_routes_are_used_without_a_dropped_request() {

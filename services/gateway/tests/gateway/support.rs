@@ -12,8 +12,11 @@ use gateway::Gateway;
 use platform_service::{TestComponent, spawn_for_test};
 use platform_testkit::Api;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+
+/// Nothing takes this long, however busy the machine is.
+pub(crate) const WITHIN: Duration = Duration::from_secs(30);
 
 /// A running gateway.
 pub(crate) struct Running {
@@ -43,6 +46,26 @@ pub(crate) async fn start(routes: &str, settings: &[(&str, &str)]) -> Running {
 /// A gateway whose catalog, order, identity and web are all at `upstream`.
 pub(crate) async fn gateway(upstream: SocketAddr) -> Running {
     start(&routes(upstream), &[]).await
+}
+
+/// A gateway with one route, to `url`, whose upstream is called `name`: the counters of that name are those of
+/// one test. `more` is added to the route.
+pub(crate) async fn gateway_of(name: &str, url: &str, more: &str) -> Running {
+    let routes = format!(
+        "version: 1
+upstreams:
+  {name}: {{url: '{url}'}}
+routes:
+  - {{path: /, upstream: {name}, methods: [GET, POST], bodyLimitBytes: 1000, retries: 0, {more}}}
+"
+    );
+    start(&routes, &[]).await
+}
+
+/// How many requests to the upstream `name` have failed for `reason`.
+pub(crate) fn failures(name: &str, reason: &str) -> f64 {
+    let (upstream, reason) = (format!("upstream=\"{name}\""), format!("reason=\"{reason}\""));
+    counted("gateway_failures_total", &[&upstream, &reason])
 }
 
 /// The routes of [`gateway`].
@@ -130,7 +153,7 @@ pub(crate) async fn read_head(stream: &mut TcpStream) -> String {
     String::from_utf8_lossy(&head).into_owned()
 }
 
-/// Sends bytes as they are and reads until the server closes or falls silent.
+/// Sends bytes as they are and reads until the server closes.
 pub(crate) async fn raw(address: SocketAddr, request: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     // The server may close before everything is sent: what it answered is what counts.
@@ -138,15 +161,25 @@ pub(crate) async fn raw(address: SocketAddr, request: &str) -> String {
     rest(&mut stream).await
 }
 
-/// Everything that comes until the other side closes or falls silent.
-pub(crate) async fn rest(stream: &mut TcpStream) -> String {
+/// Everything that comes until the other side closes, in good order or by a reset.
+pub(crate) async fn rest(stream: &mut (impl AsyncRead + Unpin)) -> String {
     let mut answer = Vec::new();
     let mut part = [0; 4096];
-    while let Ok(Ok(read @ 1..)) = tokio::time::timeout(Duration::from_secs(1), stream.read(&mut part)).await
-    {
-        answer.extend_from_slice(&part[..read]);
-    }
-    String::from_utf8_lossy(&answer).into_owned()
+    let read = async {
+        while let Ok(read @ 1..) = stream.read(&mut part).await {
+            answer.extend_from_slice(&part[..read]);
+        }
+    };
+    // Less than an idle connection has.
+    let ended = tokio::time::timeout(Duration::from_secs(25), read).await;
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    assert!(ended.is_ok(), "the connection stays open after: {answer}");
+    answer
+}
+
+/// The status of each answer in what came.
+pub(crate) fn statuses(answer: &str) -> Vec<&str> {
+    answer.match_indices("HTTP/1.1 ").filter_map(|(at, _)| answer.get(at + 9..at + 12)).collect()
 }
 
 /// The sum of a counter over those of its series whose text contains each of `parts`. All tests of this

@@ -1,7 +1,6 @@
 //! TLS at the gateway itself.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use platform_testkit::eventually;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -12,7 +11,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-use crate::support::{Running, counted, raw, replace, routes, start, telling};
+use crate::support::{Running, WITHIN, counted, raw, replace, routes, start, telling};
 
 /// A certificate that signs itself, and its key.
 fn certificate() -> (String, String) {
@@ -35,8 +34,8 @@ async fn connect(running: &Running, trusted: &str, protocol: &[u8]) -> std::io::
     TlsConnector::from(Arc::new(config)).connect(name, stream).await
 }
 
-#[tokio::test]
-async fn both_protocols_are_offered_and_a_renewed_certificate_is_taken_into_use() {
+/// A gateway that speaks TLS, the folder with `tls.crt` and `tls.key`, and the certificate.
+pub(crate) async fn served() -> (Running, tempfile::TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
     let (file, key_file) = (folder.path().join("tls.crt"), folder.path().join("tls.key"));
     let (first, key) = certificate();
@@ -44,7 +43,13 @@ async fn both_protocols_are_offered_and_a_renewed_certificate_is_taken_into_use(
     std::fs::write(&key_file, key).unwrap();
     let settings =
         [("TLS_CERTIFICATE_FILE", file.to_str().unwrap()), ("TLS_KEY_FILE", key_file.to_str().unwrap())];
-    let running = start(&routes(telling().await), &settings).await;
+    (start(&routes(telling().await), &settings).await, folder, first)
+}
+
+#[tokio::test]
+async fn both_protocols_are_offered_and_a_renewed_certificate_is_taken_into_use() {
+    let (running, folder, first) = served().await;
+    let (file, key_file) = (folder.path().join("tls.crt"), folder.path().join("tls.key"));
 
     let mut stream = connect(&running, &first, b"http/1.1").await.unwrap();
     stream.write_all(b"GET /open HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
@@ -61,6 +66,6 @@ async fn both_protocols_are_offered_and_a_renewed_certificate_is_taken_into_use(
     let (second, key) = certificate();
     replace(&key_file, &key);
     replace(&file, &second);
-    eventually(Duration::from_secs(30), || async { connect(&running, &second, b"h2").await.is_ok() }).await;
+    eventually(4 * WITHIN, || async { connect(&running, &second, b"h2").await.is_ok() }).await;
     assert!(connect(&running, &first, b"h2").await.is_err());
 }

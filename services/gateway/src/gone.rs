@@ -1,0 +1,32 @@
+//! Clients that go away before their answer is complete: nobody else could tell how often that happens.
+
+/// Waits for an answer on behalf of a client. Dropped before [`Waiting::over`], the client has gone away, and
+/// what it had asked for is given up, at the upstream too.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Waiting(());
+
+impl Waiting {
+    pub(crate) fn begin() -> Self {
+        Self(())
+    }
+
+    /// There is an answer.
+    pub(crate) fn over(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        // A defect of ours ends it too, and is no news about the client.
+        if !std::thread::panicking() {
+            metrics::counter!("gateway_clients_gone_total", "while" => "waiting").increment(1);
+        }
+    }
+}
+
+/// A client has gone away while it was reading.
+pub(crate) fn while_reading() {
+    metrics::counter!("gateway_clients_gone_total", "while" => "reading").increment(1);
+}
