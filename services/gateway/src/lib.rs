@@ -16,6 +16,7 @@ mod guard;
 mod limit;
 mod log;
 mod pages;
+mod patience;
 mod pipeline;
 mod reload;
 mod routes;

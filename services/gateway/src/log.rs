@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use http::{Method, StatusCode};
 use metrics::{Counter, Histogram};
 use tracing::Span;
@@ -64,7 +65,7 @@ pub(crate) struct Visit<'a> {
 
 /// The metrics of one thread: looking them up by their labels each time would cost more than they do.
 #[derive(Default)]
-pub(crate) struct Seen(RefCell<HashMap<Series, (Counter, Histogram)>>);
+pub(crate) struct Seen(RefCell<HashMap<Series, (Counter, Histogram), RandomState>>);
 
 /// A route's place in the table, a method and a status.
 type Series = (usize, &'static str, u16);

@@ -11,12 +11,12 @@ use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use platform_http::Problem;
 use platform_http::problem;
-use tokio::time::Instant;
 use tower::ServiceExt as _;
 use tracing::Instrument as _;
 
 use crate::answer::{self, AnswerBody, Form, Ids, Wish};
 use crate::cache::{self, Call};
+use crate::clock::Moment;
 use crate::core::{Core, Live};
 use crate::forward::{self, Failure, Fault, Source};
 use crate::guard::{self, Peer, cors};
@@ -35,16 +35,16 @@ struct Found<'a> {
 
 /// Handles one request.
 pub(crate) async fn handle(core: &Rc<Core>, peer: Peer, request: Request<Incoming>) -> Response<AnswerBody> {
-    let begun = Instant::now();
+    let now = core.now();
     let span = core.shared.log.span(core.random(), request.method());
-    let ids = Ids::new(core, &span);
+    let ids = Ids::new(core, &span, now);
     let live = core.live();
     let form = Form::of(request.headers());
     let method = request.method().clone();
     let wish = Wish::of(&method, request.headers());
     let chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
     let mut found = Found::default();
-    let passed = pass(core, &live, peer, request, &ids, begun, &mut found).instrument(span.clone());
+    let passed = pass(core, &live, peer, request, &ids, now, &mut found).instrument(span.clone());
     let mut response = match passed.await {
         Ok(response) => response,
         Err(problem) => answer::refuse(&problem, form, text(&ids.request)),
@@ -53,7 +53,7 @@ pub(crate) async fn handle(core: &Rc<Core>, peer: Peer, request: Request<Incomin
         rules.apply(response.headers_mut());
     }
     if let Some(wish) = wish {
-        response = wish.grant(response).await;
+        response = Box::pin(wish.grant(response)).await;
     }
     let visit = Visit {
         method: &method,
@@ -63,7 +63,7 @@ pub(crate) async fn handle(core: &Rc<Core>, peer: Peer, request: Request<Incomin
         trace_id: text(&ids.trace),
         client: found.caller.as_deref().map(Caller::client),
         status: response.status(),
-        elapsed: begun.elapsed(),
+        elapsed: now.instant.elapsed(),
     };
     if !span.is_none() {
         span.record("trace_id", visit.trace_id);
@@ -96,7 +96,7 @@ async fn pass<'a>(
     peer: Peer,
     request: Request<Incoming>,
     ids: &Ids,
-    begun: Instant,
+    now: Moment,
     found: &mut Found<'a>,
 ) -> Result<Response<AnswerBody>, Problem> {
     let shared = &core.shared;
@@ -106,7 +106,7 @@ async fn pass<'a>(
     guard::check_host(&parts)?;
     check_path(parts.uri.path()).map_err(|error| problem::MALFORMED.detail(error.to_string()))?;
     if crate::pages::is_ours(parts.uri.path()) {
-        return page(core, parts, body).await;
+        return Box::pin(page(core, parts, body)).await;
     }
     let route = live.table.find(&parts).ok_or(problem::NOT_FOUND)?;
     found.route = Some(route);
@@ -124,7 +124,7 @@ async fn pass<'a>(
 
     // authenticate, authorize, exchange
     let caller = match route.audience() {
-        Some(_) => core.callers.caller(&shared.tokens, &parts.headers, &parts.method, route).await?,
+        Some(_) => core.callers.caller(&shared.tokens, &parts.headers, &parts.method, route, now).await?,
         None => None,
     };
     found.caller.clone_from(&caller);
@@ -146,7 +146,7 @@ async fn pass<'a>(
     let method = parts.method.clone();
     let mut response = match &spot {
         Some(spot) if route.cache().is_some() => {
-            let call = Call { core, live, route, upstream, permit, begun };
+            let call = Call { core, live, route, upstream, permit, begun: now.instant };
             cache::serve(call, spot, parts, source).await?
         }
         _ => {
@@ -155,7 +155,7 @@ async fn pass<'a>(
             if answered.response.status() == http::StatusCode::SWITCHING_PROTOCOLS {
                 return switch(route, upgrade, &mut answered);
             }
-            answer::pass_on(core, route, answered, permit, begun)
+            answer::pass_on(core, route, answered, permit, now.instant)
         }
     };
 

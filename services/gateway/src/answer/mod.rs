@@ -4,7 +4,7 @@ mod body;
 mod compress;
 mod error;
 
-use http::{HeaderValue, Response};
+use http::{HeaderName, HeaderValue, Response};
 use platform_telemetry::propagation;
 use tokio::time::Instant;
 use tracing::Span;
@@ -12,6 +12,7 @@ use tracing::Span;
 pub(crate) use self::body::{AnswerBody, Streaming};
 pub(crate) use self::compress::Wish;
 pub(crate) use self::error::{Form, refuse};
+use crate::clock::Moment;
 use crate::core::Core;
 use crate::forward::Answered;
 use crate::guard;
@@ -19,7 +20,7 @@ use crate::limit::Permit;
 use crate::routes::Compiled;
 
 /// Where an answer says in which trace its request was handled.
-pub(crate) const TRACE_ID: &str = "x-trace-id";
+pub(crate) const TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
 
 /// Makes the client's answer out of an upstream's.
 pub(crate) fn pass_on(
@@ -49,36 +50,36 @@ pub(crate) struct Ids {
 impl Ids {
     /// New ids: whatever a client sends names requests of its own. A request that is traced has those of its
     /// `span`; upstreams are told whether to go on with the trace.
-    pub(crate) fn new(core: &Core, span: &Span) -> Self {
+    pub(crate) fn new(core: &Core, span: &Span, now: Moment) -> Self {
         let mut buffer = [0; uuid::fmt::Hyphenated::LENGTH];
-        let request = core.request_id().hyphenated().encode_lower(&mut buffer);
-        let value = |text: &str| HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""));
+        let request = core.request_id(now).hyphenated().encode_lower(&mut buffer);
+        let value =
+            |text: &[u8]| HeaderValue::from_bytes(text).unwrap_or_else(|_| HeaderValue::from_static(""));
+        let request = value(request.as_bytes());
         let traced = if span.is_none() { None } else { span.in_scope(propagation::current_traceparent) };
         let (trace, traceparent) = match (traced, propagation_id(span)) {
-            (Some(traceparent), Some(trace)) => (trace, traceparent),
+            (Some(traceparent), Some(trace)) => (value(trace.as_bytes()), value(traceparent.as_bytes())),
             _ => {
-                let mut traceparent = String::with_capacity(TRACEPARENT.len());
-                traceparent.push_str("00-");
-                for separator in ["", "-", "-"] {
-                    push_hex(&mut traceparent, core.random() | 1);
-                    traceparent.push_str(separator);
-                }
-                traceparent.push_str("00");
-                (traceparent.get(3..35).unwrap_or_default().to_owned(), traceparent)
+                let traceparent = traceparent(|| core.random());
+                (value(traceparent.get(3..35).unwrap_or_default()), value(&traceparent))
             }
         };
-        Self { request: value(request), trace: value(&trace), traceparent: value(&traceparent) }
+        Self { request, trace, traceparent }
     }
 }
 
-const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
+const TRACEPARENT: &[u8; 55] = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
 
-/// Sixteen hexadecimal digits.
-fn push_hex(text: &mut String, number: u64) {
-    for shift in (0..16).rev() {
-        let digit = u32::try_from((number >> (shift * 4)) & 0xf).unwrap_or_default();
-        text.push(char::from_digit(digit, 16).unwrap_or('0'));
+/// The ids of a request that is not traced (W3C Trace Context §3.2).
+fn traceparent(random: impl Fn() -> u64) -> [u8; TRACEPARENT.len()] {
+    let mut text = *TRACEPARENT;
+    for place in [3..19, 19..35, 36..52] {
+        if let Some(digits) = text.get_mut(place) {
+            // No part may be all zeros. Only another length would fail.
+            let _ = hex::encode_to_slice((random() | 1).to_be_bytes(), digits);
+        }
     }
+    text
 }
 
 fn propagation_id(span: &Span) -> Option<String> {
@@ -90,9 +91,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_written_with_all_their_digits() {
-        let mut text = String::new();
-        push_hex(&mut text, 0x00ab_cdef_0123_4567);
-        assert_eq!(text, "00abcdef01234567");
+    fn a_request_that_is_not_traced_says_so() {
+        let text = traceparent(|| 0x00ab_cdef_0123_4567);
+        assert_eq!(&text, b"00-00abcdef0123456700abcdef01234567-00abcdef01234567-00");
     }
 }

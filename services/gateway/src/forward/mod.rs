@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use http::{Method, Request, Response, request};
 use hyper::body::Incoming;
+use tokio::time::Instant;
 
 pub(crate) use self::body::{Fault, Resumable, Source};
 use crate::core::Core;
@@ -75,8 +76,8 @@ pub(crate) async fn send(
     if !upstream.breaker.lets_through() {
         return Err(Failure::Open);
     }
-    let attempts = attempts(core, route, upstream, parts, source);
-    match tokio::time::timeout(route.timeout(), attempts).await {
+    let attempts = attempts(core, route, upstream, &parts, source);
+    match core.patience.within(Instant::now(), route.timeout(), attempts).await {
         Ok(Err(failure)) if !matches!(failure, Failure::Body(_)) => {
             upstream.gave_up();
             Err(failure)
@@ -95,7 +96,7 @@ async fn attempts(
     core: &Core,
     route: &Compiled,
     upstream: &Upstream,
-    parts: request::Parts,
+    parts: &request::Parts,
     source: &Source,
 ) -> Result<Answered, Failure> {
     let mut failed: Option<Arc<Endpoint>> = None;
@@ -106,7 +107,7 @@ async fn attempts(
         let Some(endpoint) = upstream.pick(failed.as_deref()) else {
             if retries == 0 {
                 retries = 1;
-                drop(tokio::time::timeout(Duration::from_secs(1), upstream.resolved()).await);
+                drop(tokio::time::timeout(Duration::from_secs(1), Box::pin(upstream.resolved())).await);
                 continue;
             }
             return Err(Failure::Unresolved);
@@ -136,7 +137,7 @@ async fn attempts(
         metrics::counter!("gateway_retries_total", "upstream" => upstream.name.as_str()).increment(1);
         if !upstream.has_other(&endpoint) {
             let pause = PAUSES.get(retries as usize).or(PAUSES.last()).copied().unwrap_or_default();
-            tokio::time::sleep(core.jittered(pause)).await;
+            Box::pin(tokio::time::sleep(core.jittered(pause))).await;
         }
         failed = Some(endpoint);
         retries += 1;

@@ -14,6 +14,7 @@ pub(crate) const FORWARDED: HeaderName = header::FORWARDED;
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_POWERED_BY: HeaderName = HeaderName::from_static("x-powered-by");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// What every upstream is told about the public address; made once.
@@ -133,7 +134,7 @@ pub(crate) fn request(
 pub(crate) fn response(headers: &mut HeaderMap, upstream: Name, https: bool) {
     remove(headers);
     headers.remove(header::SERVER);
-    headers.remove("x-powered-by");
+    headers.remove(X_POWERED_BY);
     cookies::response(headers, upstream, https);
 }
 

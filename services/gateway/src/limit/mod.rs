@@ -6,7 +6,7 @@ mod shared;
 
 use std::net::IpAddr;
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use platform_components::{Limit, LimitBy};
 use platform_http::Problem;
 use platform_http::problem;
@@ -16,6 +16,9 @@ pub(crate) use self::gcra::Limits;
 pub(crate) use self::load::{Load, Permit};
 pub(crate) use self::shared::share;
 use crate::routes::{Compiled, Table};
+
+const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const STATE: HeaderName = HeaderName::from_static("ratelimit");
 
 /// Whom a request counts for.
 #[derive(Debug, Clone, Copy)]
@@ -36,8 +39,8 @@ pub(crate) struct Told {
 
 impl Told {
     pub(crate) fn write(self, headers: &mut HeaderMap) {
-        headers.insert("ratelimit-policy", self.policy);
-        headers.insert("ratelimit", self.state);
+        headers.insert(POLICY, self.policy);
+        headers.insert(STATE, self.state);
     }
 }
 
@@ -64,20 +67,30 @@ pub(crate) fn count(
     let problem = problem::TOO_MANY_REQUESTS
         .detail(format!("at most {} requests in {} seconds", limit.requests, limit.per_seconds))
         .retry_after(seconds as u32)
-        .header(http::HeaderName::from_static("ratelimit-policy"), told.policy)
-        .header(http::HeaderName::from_static("ratelimit"), told.state);
+        .header(POLICY, told.policy)
+        .header(STATE, told.state);
     Err(problem)
 }
 
 /// `RateLimit-Policy` and `RateLimit` as the IETF's draft has them (draft-ietf-httpapi-ratelimit-headers).
 fn told(class: &str, limit: &Limit, decision: &Decision) -> Told {
-    let value = |text: String| HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""));
     let Limit { requests, per_seconds, .. } = limit;
     let reset = decision.reset.as_secs() + u64::from(decision.reset.subsec_nanos() > 0);
     Told {
-        policy: value(format!("\"{class}\";q={requests};w={per_seconds}")),
-        state: value(format!("\"{class}\";r={};t={reset}", decision.remaining)),
+        policy: value(class, (";q=", u64::from(*requests)), (";w=", u64::from(*per_seconds))),
+        state: value(class, (";r=", decision.remaining), (";t=", reset)),
     }
+}
+
+/// `"class";q=1;w=2`: on every answer, so without the machinery of `format!`.
+fn value(class: &str, first: (&str, u64), second: (&str, u64)) -> HeaderValue {
+    let mut text = String::with_capacity(class.len() + 48);
+    text.extend(["\"", class, "\""]);
+    for (name, number) in [first, second] {
+        text.push_str(name);
+        text.push_str(itoa::Buffer::new().format(number));
+    }
+    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 impl Who<'_> {

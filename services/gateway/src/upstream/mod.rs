@@ -20,7 +20,6 @@ use self::breaker::Breaker;
 use self::budget::Budget;
 pub(crate) use self::endpoint::{Endpoint, Lease};
 pub(crate) use self::pool::{Connection, Pool};
-use crate::clock::now_millis;
 use crate::routes::{Table, Target};
 
 /// One upstream of the routes file.
@@ -51,13 +50,12 @@ impl Upstream {
     /// just failed at, too, as long as there are others.
     pub(crate) fn pick(&self, avoid: Option<&Endpoint>) -> Option<Arc<Endpoint>> {
         let endpoints = self.endpoints.borrow();
-        let now = now_millis();
         let least = |usable: &dyn Fn(&Arc<Endpoint>) -> bool| {
             endpoints.iter().filter(|it| usable(it)).min_by_key(|it| it.load()).cloned()
         };
         let avoided = |it: &Arc<Endpoint>| avoid.is_some_and(|avoid| std::ptr::eq(avoid, Arc::as_ptr(it)));
-        least(&|it| !it.is_ejected(now) && !avoided(it))
-            .or_else(|| least(&|it| !it.is_ejected(now)))
+        least(&|it| !it.is_ejected() && !avoided(it))
+            .or_else(|| least(&|it| !it.is_ejected()))
             // When everything fails, it is more likely us or the network: try all.
             .or_else(|| least(&|_| true))
     }
@@ -71,9 +69,8 @@ impl Upstream {
 
     /// Whether another address than `failed` could take the request.
     pub(crate) fn has_other(&self, failed: &Endpoint) -> bool {
-        let now = now_millis();
         let endpoints = self.endpoints.borrow();
-        endpoints.iter().any(|it| !std::ptr::eq(Arc::as_ptr(it), failed) && !it.is_ejected(now))
+        endpoints.iter().any(|it| !std::ptr::eq(Arc::as_ptr(it), failed) && !it.is_ejected())
     }
 
     /// An attempt got an answer.
