@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use foldhash::fast::RandomState;
 use http::HeaderValue;
 use platform_components::Name;
 use tokio::sync::watch;
@@ -47,7 +48,7 @@ pub(crate) struct Shared {
 /// The routes in use, with their upstreams.
 pub(crate) struct Live {
     pub(crate) table: Table,
-    pub(crate) upstreams: HashMap<Name, Arc<Upstream>>,
+    pub(crate) upstreams: HashMap<Name, Arc<Upstream>, RandomState>,
     /// Another number after each reload: what was kept for other routes is no longer found.
     pub(crate) generation: u64,
 }

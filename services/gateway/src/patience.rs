@@ -9,6 +9,10 @@ use std::time::Duration;
 use slab::Slab;
 use tokio::time::{Instant, Sleep};
 
+/// Looks come every second, and what waits is seen by the second one of them at the latest.
+pub(crate) const LOOK: Duration = Duration::from_secs(1);
+const SEEN_AFTER: Duration = Duration::from_secs(2);
+
 /// What waits on one thread.
 #[derive(Debug, Default)]
 pub(crate) struct Patience(RefCell<Slab<Waiting>>);
@@ -26,39 +30,36 @@ struct Waiting {
 pub(crate) struct Late;
 
 impl Patience {
-    /// Lets `work` take until `limit` after `begun`. Limits are of a second or more: shorter ones may be
-    /// noticed late.
+    /// Lets `work` take until `limit` after `begun`, which is now or was a moment ago.
     ///
     /// # Errors
-    /// [`Late`], and `work` is dropped.
+    /// [`Late`]; `work` is the caller's to drop.
     pub(crate) async fn within<F: Future>(
         &self,
         begun: Instant,
         limit: Duration,
-        work: F,
+        mut work: Pin<&mut F>,
     ) -> Result<F::Output, Late> {
-        let mut work = std::pin::pin!(work);
         let mut place = Place { patience: self, key: None };
-        let mut timer: Option<Pin<Box<Sleep>>> = None;
+        let timer = || Box::pin(tokio::time::sleep_until(begun + limit));
+        // A limit that may be over before it is seen to wait.
+        let mut timed: Option<Pin<Box<Sleep>>> = (limit <= SEEN_AFTER).then(timer);
         std::future::poll_fn(|context| {
             if let Poll::Ready(output) = work.as_mut().poll(context) {
                 return Poll::Ready(Ok(output));
             }
-            if timer.is_none() {
-                if !place.is_late(context) {
-                    return Poll::Pending;
-                }
-                timer = Some(Box::pin(tokio::time::sleep_until(begun + limit)));
+            if timed.is_none() && place.is_late(context) {
+                timed = Some(timer());
             }
-            match &mut timer {
-                Some(timer) => timer.as_mut().poll(context).map(|()| Err(Late)),
+            match &mut timed {
+                Some(timed) => timed.as_mut().poll(context).map(|()| Err(Late)),
                 None => Poll::Pending,
             }
         })
         .await
     }
 
-    /// The look: to be taken every second.
+    /// The look: to be taken every [`LOOK`].
     pub(crate) fn look(&self) {
         for (_, waiting) in self.0.borrow_mut().iter_mut().filter(|(_, it)| !it.late) {
             if waiting.seen {
@@ -104,6 +105,8 @@ impl Drop for Place<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
     use futures::FutureExt as _;
 
     use super::*;
@@ -113,8 +116,9 @@ mod tests {
         let patience = Patience::default();
         let limit = Duration::from_secs(5);
         let begun = Instant::now().checked_sub(limit).unwrap();
-        assert_eq!(patience.within(begun, limit, async { 1 }).await, Ok(1));
-        let mut waits = Box::pin(patience.within(begun, limit, std::future::pending::<()>()));
+        assert_eq!(patience.within(begun, limit, pin!(async { 1 })).await, Ok(1));
+        let never = pin!(std::future::pending::<()>());
+        let mut waits = Box::pin(patience.within(begun, limit, never));
         // It is over already, and seen to be once it was there for two looks.
         for _ in 0..2 {
             assert!(waits.as_mut().now_or_never().is_none());

@@ -2,6 +2,7 @@
 //! route → forward → answer → log.
 
 use std::net::IpAddr;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -44,8 +45,12 @@ pub(crate) async fn handle(core: &Rc<Core>, peer: Peer, request: Request<Incomin
     let wish = Wish::of(&method, request.headers());
     let chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
     let mut found = Found::default();
-    let passed = pass(core, &live, peer, request, &ids, now, &mut found).instrument(span.clone());
-    let mut response = match passed.await {
+    // Pinned before it is used in either way: its state is large, and each move of it is a copy.
+    let passed = {
+        let passing = pin!(pass(core, &live, peer, request, &ids, now, &mut found));
+        if span.is_none() { passing.await } else { passing.instrument(span.clone()).await }
+    };
+    let mut response = match passed {
         Ok(response) => response,
         Err(problem) => answer::refuse(&problem, form, text(&ids.request)),
     };
@@ -136,7 +141,7 @@ async fn pass<'a>(
 
     // limit
     let who = who(caller, address);
-    let told = limit::count(&shared.limits, &live.table, route, who)?;
+    let told = limit::count(&shared.limits, route, who)?;
 
     // route, forward
     let upgrade = upgrade(&mut parts, route);
@@ -147,7 +152,7 @@ async fn pass<'a>(
     let mut response = match &spot {
         Some(spot) if route.cache().is_some() => {
             let call = Call { core, live, route, upstream, permit, begun: now.instant };
-            cache::serve(call, spot, parts, source).await?
+            Box::pin(cache::serve(call, spot, parts, source)).await?
         }
         _ => {
             let answered = forward::send(core, route, upstream, parts, &source).await;

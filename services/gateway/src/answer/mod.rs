@@ -4,6 +4,9 @@ mod body;
 mod compress;
 mod error;
 
+use std::ops::Range;
+
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response};
 use platform_telemetry::propagation;
 use tokio::time::Instant;
@@ -51,39 +54,44 @@ impl Ids {
     /// New ids: whatever a client sends names requests of its own. A request that is traced has those of its
     /// `span`; upstreams are told whether to go on with the trace.
     pub(crate) fn new(core: &Core, span: &Span, now: Moment) -> Self {
-        let mut buffer = [0; uuid::fmt::Hyphenated::LENGTH];
-        let request = core.request_id(now).hyphenated().encode_lower(&mut buffer);
-        let value =
-            |text: &[u8]| HeaderValue::from_bytes(text).unwrap_or_else(|_| HeaderValue::from_static(""));
-        let request = value(request.as_bytes());
-        let traced = if span.is_none() { None } else { span.in_scope(propagation::current_traceparent) };
-        let (trace, traceparent) = match (traced, propagation_id(span)) {
-            (Some(traceparent), Some(trace)) => (value(trace.as_bytes()), value(traceparent.as_bytes())),
-            _ => {
-                let traceparent = traceparent(|| core.random());
-                (value(traceparent.get(3..35).unwrap_or_default()), value(&traceparent))
-            }
-        };
-        Self { request, trace, traceparent }
+        let mut text = [0; REQUEST + TRACEPARENT.len()];
+        let (request, traceparent) = text.split_at_mut(REQUEST);
+        core.request_id(now).hyphenated().encode_lower(request);
+        write_traceparent(traceparent, || core.random());
+        // One piece of memory for all: they live equally long.
+        let text = Bytes::copy_from_slice(&text);
+        let value = |bytes| HeaderValue::from_maybe_shared(bytes).unwrap_or(HeaderValue::from_static(""));
+        let (request, traceparent) = (text.slice(..REQUEST), text.slice(REQUEST..));
+        let trace = traceparent.slice(TRACE);
+        let ids = Self { request: value(request), trace: value(trace), traceparent: value(traceparent) };
+        if span.is_none() { ids } else { ids.traced(span) }
+    }
+
+    fn traced(self, span: &Span) -> Self {
+        let traceparent = span.in_scope(propagation::current_traceparent);
+        let value = |text: String| HeaderValue::try_from(text).ok();
+        match (traceparent.and_then(value), propagation::trace_id(span).and_then(value)) {
+            (Some(traceparent), Some(trace)) => Self { trace, traceparent, ..self },
+            _ => self,
+        }
     }
 }
 
+/// The length of a request's own id.
+const REQUEST: usize = uuid::fmt::Hyphenated::LENGTH;
 const TRACEPARENT: &[u8; 55] = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
+/// Where the trace's id is in it.
+const TRACE: Range<usize> = 3..35;
 
 /// The ids of a request that is not traced (W3C Trace Context §3.2).
-fn traceparent(random: impl Fn() -> u64) -> [u8; TRACEPARENT.len()] {
-    let mut text = *TRACEPARENT;
+fn write_traceparent(text: &mut [u8], random: impl Fn() -> u64) {
+    text.copy_from_slice(TRACEPARENT);
     for place in [3..19, 19..35, 36..52] {
         if let Some(digits) = text.get_mut(place) {
             // No part may be all zeros. Only another length would fail.
             let _ = hex::encode_to_slice((random() | 1).to_be_bytes(), digits);
         }
     }
-    text
-}
-
-fn propagation_id(span: &Span) -> Option<String> {
-    if span.is_none() { None } else { propagation::trace_id(span) }
 }
 
 #[cfg(test)]
@@ -92,7 +100,8 @@ mod tests {
 
     #[test]
     fn a_request_that_is_not_traced_says_so() {
-        let text = traceparent(|| 0x00ab_cdef_0123_4567);
+        let mut text = [0; TRACEPARENT.len()];
+        write_traceparent(&mut text, || 0x00ab_cdef_0123_4567);
         assert_eq!(&text, b"00-00abcdef0123456700abcdef01234567-00abcdef01234567-00");
     }
 }

@@ -5,6 +5,7 @@
 
 mod body;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -76,7 +77,7 @@ pub(crate) async fn send(
     if !upstream.breaker.lets_through() {
         return Err(Failure::Open);
     }
-    let attempts = attempts(core, route, upstream, &parts, source);
+    let attempts = pin!(attempts(core, route, upstream, &parts, source));
     match core.patience.within(Instant::now(), route.timeout(), attempts).await {
         Ok(Err(failure)) if !matches!(failure, Failure::Body(_)) => {
             upstream.gave_up();

@@ -149,18 +149,16 @@ fn takes_trailers(headers: &HeaderMap) -> bool {
 }
 
 fn remove(headers: &mut HeaderMap) {
-    let mut found: Vec<HeaderName> = Vec::new();
-    for name in headers.keys() {
-        if is_removed(name.as_str()) {
-            found.push(name.clone());
-        }
-    }
+    // Nearly every message has this one and no other.
+    let removed = |name: &&HeaderName| **name != header::CONNECTION && is_removed(name.as_str());
+    let mut found: Vec<HeaderName> = headers.keys().filter(removed).cloned().collect();
     // Almost no request names more headers here, and `keep-alive` is none that needs a look.
     for value in headers.get_all(header::CONNECTION) {
         let Ok(value) = value.to_str() else { continue };
         let named = value.split(',').map(str::trim).filter(|name| !is_common(name));
         found.extend(named.filter_map(|name| name.parse::<HeaderName>().ok()).filter(may_be_named));
     }
+    headers.remove(header::CONNECTION);
     for name in found {
         headers.remove(name);
     }

@@ -5,7 +5,6 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures::task::AtomicWaker;
@@ -13,7 +12,6 @@ use http_body::{Body, Frame, SizeHint};
 
 use crate::answer::AnswerBody;
 
-pub(super) const LOOK: Duration = Duration::from_secs(1);
 /// A client has so many looks to send a whole head, and an idle connection to send the next request.
 const PATIENCE: u32 = 31;
 /// HTTP/2 has pings of its own to find out whether somebody is there.
@@ -117,6 +115,8 @@ impl Drop for Busy {
         let last = self.0.active.fetch_sub(1, Ordering::Relaxed) == 1;
         if last && self.0.owing.load(Ordering::Relaxed) == 0 {
             self.0.owing.store(1, Ordering::Relaxed);
+            // What was heard since was the body of this request.
+            self.0.partly.store(false, Ordering::Relaxed);
         }
     }
 }

@@ -11,10 +11,11 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::pace::{LOOK, Paces};
+use super::pace::Paces;
 use super::{Accepted, connection};
 use crate::core::{Core, Shared};
 use crate::guard::Peer;
+use crate::patience::LOOK;
 
 /// A running thread, as the one that accepts connections sees it.
 pub(super) struct Worker {

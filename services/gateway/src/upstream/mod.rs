@@ -12,6 +12,7 @@ mod resolve;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use foldhash::fast::RandomState;
 use platform_components::Name;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
@@ -103,7 +104,7 @@ impl Upstream {
 /// All upstreams that are or were in use.
 #[derive(Debug)]
 pub(crate) struct Upstreams {
-    known: Mutex<HashMap<Name, Arc<Upstream>>>,
+    known: Mutex<HashMap<Name, Arc<Upstream>, RandomState>>,
     handle: Handle,
 }
 
@@ -114,9 +115,9 @@ impl Upstreams {
     }
 
     /// The upstreams of a table. Those that stay where they were keep what is known about them.
-    pub(crate) fn of(&self, table: &Table) -> HashMap<Name, Arc<Upstream>> {
+    pub(crate) fn of(&self, table: &Table) -> HashMap<Name, Arc<Upstream>, RandomState> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut current = HashMap::new();
+        let mut current = HashMap::default();
         for (name, target) in table.targets() {
             let same = known.get(name).filter(|it| it.target == *target).cloned();
             let upstream = same.unwrap_or_else(|| {
