@@ -4,6 +4,7 @@
 //! nothing had arrived, or the method may be repeated and the body is still whole.
 
 mod body;
+mod head;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 
 pub(crate) use self::body::{Fault, Resumable, Source};
+use self::head::Kept;
 use crate::core::Core;
 use crate::routes::Compiled;
 use crate::upstream::{Connection, Endpoint, Lease, Upstream};
@@ -77,7 +79,7 @@ pub(crate) async fn send(
     if !upstream.breaker.lets_through() {
         return Err(Failure::Open);
     }
-    let attempts = pin!(attempts(core, route, upstream, &parts, source));
+    let attempts = pin!(attempts(core, route, upstream, parts, source));
     match core.patience.within(Instant::now(), route.timeout(), attempts).await {
         Ok(Err(failure)) if !matches!(failure, Failure::Body(_)) => {
             upstream.gave_up();
@@ -97,9 +99,11 @@ async fn attempts(
     core: &Core,
     route: &Compiled,
     upstream: &Upstream,
-    parts: &request::Parts,
+    parts: request::Parts,
     source: &Source,
 ) -> Result<Answered, Failure> {
+    let kept = Kept::of(&parts);
+    let mut first = Some(parts);
     let mut failed: Option<Arc<Endpoint>> = None;
     let mut retries = 0;
     // A connection that was closed while idle says nothing about the upstream, and costs nothing.
@@ -114,7 +118,8 @@ async fn attempts(
             return Err(Failure::Unresolved);
         };
         let mut used = false;
-        let request = Request::from_parts(parts.clone(), source.body());
+        let parts = first.take().unwrap_or_else(|| kept.again());
+        let request = Request::from_parts(parts, source.body());
         let failure = match attempt(core, &endpoint, request, &mut used).await {
             Ok(answered) => {
                 upstream.succeeded(&endpoint);
@@ -125,7 +130,7 @@ async fn attempts(
         if let Some(fault) = source.fault() {
             return Err(Failure::Body(fault));
         }
-        let repeatable = failure.is_repeatable(&parts.method) && !source.is_begun();
+        let repeatable = failure.is_repeatable(&kept.method) && !source.is_begun();
         if used && repeatable && stale < 3 && matches!(failure, Failure::Unsent(_) | Failure::Broken(_)) {
             stale += 1;
             continue;

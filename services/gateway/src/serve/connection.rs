@@ -2,21 +2,20 @@
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use axum::BoxError;
 use futures::FutureExt as _;
-use hyper::body::Incoming;
-use hyper::rt::{Executor, Read, Write};
+use hyper::body::{Body as _, Incoming};
+use hyper::rt::Executor;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioTimer;
-use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulConnection;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::io::Io;
@@ -65,26 +64,21 @@ pub(super) async fn serve(core: Rc<Core>, stream: TcpStream, peer: Peer, pace: A
     }
 }
 
-/// `second`: HTTP/2 was agreed on. Otherwise the client's first bytes tell.
-async fn speak<I>(core: Rc<Core>, io: I, peer: Peer, pace: Arc<Pace>, second: bool)
+/// `agreed`: on HTTP/2. Otherwise the client's first bytes tell.
+async fn speak<S>(core: Rc<Core>, mut io: Io<S>, peer: Peer, pace: Arc<Pace>, agreed: bool)
 where
-    I: Read + Write + Unpin + Send + 'static,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let mut builder = auto::Builder::new(LocalExecutor);
-    builder
-        .http1()
-        // `Pace` does it for less.
-        .header_read_timeout(None)
-        .max_buf_size(LARGEST_HEAD_BYTES as usize)
-        .http2()
-        .timer(TokioTimer::new())
-        .max_header_list_size(LARGEST_HEAD_BYTES)
-        .max_concurrent_streams(MOST_STREAMS)
-        .keep_alive_interval(Some(PING_INTERVAL));
+    let second = agreed
+        || match until_told(&pace, pin!(io.begins_second()), |_| false).await {
+            Some(Ok(second)) => second,
+            Some(Err(error)) => return tracing::debug!(%error, "a connection ended before it began"),
+            None => return left(&pace),
+        };
     let service = {
         let pace = pace.clone();
         service_fn(move |request: Request<Incoming>| {
-            let busy = Busy::new(&pace, request.version());
+            let busy = Busy::new(&pace, request.version(), request.body().is_end_stream());
             let core = core.clone();
             async move {
                 let handled = AssertUnwindSafe(pipeline::handle(&core, peer, request)).catch_unwind().await;
@@ -92,11 +86,25 @@ where
             }
         })
     };
+    // Each in memory of its own: a task would have room for the largest of them, twice.
     if second {
-        let builder = builder.http2_only();
-        drive(builder.serve_connection(io, service), &pace).await;
+        let connection = http2::Builder::new(LocalExecutor)
+            .timer(TokioTimer::new())
+            .max_header_list_size(LARGEST_HEAD_BYTES)
+            .max_concurrent_streams(MOST_STREAMS)
+            .keep_alive_interval(Some(PING_INTERVAL))
+            .serve_connection(io, service);
+        drive(Box::pin(connection), &pace, |it| it.graceful_shutdown()).await;
     } else {
-        drive(builder.serve_connection_with_upgrades(io, service), &pace).await;
+        let connection = http1::Builder::new()
+            // `Pace` does it for less.
+            .header_read_timeout(None)
+            // `Io` looks whether the client is still there.
+            .half_close(true)
+            .max_buf_size(LARGEST_HEAD_BYTES as usize)
+            .serve_connection(io, service)
+            .with_upgrades();
+        drive(Box::pin(connection), &pace, |it| it.graceful_shutdown()).await;
     }
 }
 
@@ -104,37 +112,52 @@ fn paced(response: Response<AnswerBody>, busy: Busy) -> Response<Paced> {
     response.map(|body| Paced { body, _busy: busy })
 }
 
-async fn drive<C>(connection: C, pace: &Pace)
+async fn drive<C>(mut connection: Pin<Box<C>>, pace: &Pace, finish: impl Fn(Pin<&mut C>))
 where
-    C: GracefulConnection<Error = BoxError>,
+    C: Future<Output = hyper::Result<()>>,
 {
-    let mut connection = pin!(connection);
+    let finish = |connection: Pin<&mut C>| {
+        finish(connection);
+        true
+    };
+    match until_told(pace, connection.as_mut(), finish).await {
+        Some(Ok(())) => {}
+        // A broken connection is the client's business; requests are logged where they are handled.
+        Some(Err(error)) => {
+            if error.is_parse() {
+                metrics::counter!("gateway_requests_malformed_total").increment(1);
+            }
+            tracing::debug!(%error, "connection ended early");
+        }
+        None => left(pace),
+    }
+}
+
+/// Lets `work` go on until it ends or must. `finish` asks it to come to an end, and is false when it has no need to.
+async fn until_told<F: Future>(
+    pace: &Pace,
+    mut work: Pin<&mut F>,
+    finish: impl Fn(Pin<&mut F>) -> bool,
+) -> Option<F::Output> {
     let mut registered = false;
-    let ended = std::future::poll_fn(|context| {
+    let told = std::future::poll_fn(|context| {
         if !registered {
             pace.register(context);
             registered = true;
         }
         match pace.order() {
             Order::Stay => {}
-            Order::Finish => connection.as_mut().graceful_shutdown(),
-            Order::Leave => return Poll::Ready(None),
+            Order::Finish if finish(work.as_mut()) => {}
+            Order::Finish | Order::Leave => return Poll::Ready(None),
         }
-        connection.as_mut().poll(context).map(Some)
+        work.as_mut().poll(context).map(Some)
     });
-    match ended.await {
-        Some(Ok(())) => {}
-        // A broken connection is the client's business; requests are logged where they are handled.
-        Some(Err(error)) => {
-            if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse) {
-                metrics::counter!("gateway_requests_malformed_total").increment(1);
-            }
-            tracing::debug!(error, "connection ended early");
-        }
-        None if pace.is_partly() => {
-            metrics::counter!("gateway_connections_silent_total").increment(1);
-            tracing::debug!("a connection said nothing, or half of it");
-        }
-        None => {}
+    told.await
+}
+
+fn left(pace: &Pace) {
+    if pace.order() == Order::Leave && pace.is_partly() && !pace.is_gone() {
+        metrics::counter!("gateway_connections_silent_total").increment(1);
+        tracing::debug!("a connection said nothing, or half of it");
     }
 }

@@ -17,6 +17,15 @@ const PATIENCE: u32 = 31;
 /// HTTP/2 has pings of its own to find out whether somebody is there.
 const NEVER: u32 = u32::MAX;
 
+/// The connection reads, and so learns what becomes of the client.
+const REST: u8 = 0;
+/// A request without a body waits for its answer.
+const WAIT: u8 = 1;
+/// The same with a body, which may be the reason for an answer that has yet to go out.
+const SEND: u8 = 2;
+/// Looks after which nobody waits for that answer any more.
+const GONE: u32 = 2;
+
 const STAY: u8 = 0;
 const FINISH: u8 = 1;
 const LEAVE: u8 = 2;
@@ -30,6 +39,10 @@ pub(super) struct Pace {
     owing: AtomicU32,
     /// Whether it has sent something of a request that is not whole yet, or never any request.
     partly: AtomicBool,
+    /// Whether somebody must look if the client is still there.
+    watch: AtomicU8,
+    /// Looks since the client left in the middle of a request with a body; 0 as long as it is there.
+    gone: AtomicU32,
     order: AtomicU8,
     waker: AtomicWaker,
 }
@@ -49,6 +62,8 @@ impl Pace {
             active: AtomicU32::new(0),
             owing: AtomicU32::new(1),
             partly: AtomicBool::new(true),
+            watch: AtomicU8::new(REST),
+            gone: AtomicU32::new(0),
             order: AtomicU8::new(STAY),
             waker: AtomicWaker::new(),
         }
@@ -86,7 +101,25 @@ impl Pace {
         self.partly.load(Ordering::Relaxed)
     }
 
+    /// Whether a request is in work, during which nothing is read.
+    pub(super) fn is_watched(&self) -> bool {
+        self.watch.load(Ordering::Relaxed) != REST && !self.is_gone()
+    }
+
+    /// The client has left; true when the connection is to end at once.
+    pub(super) fn left(&self) -> bool {
+        self.gone.store(1, Ordering::Relaxed);
+        self.watch.load(Ordering::Relaxed) == WAIT
+    }
+
+    pub(super) fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Relaxed) > 0
+    }
+
     fn is_over(&self) -> bool {
+        if self.is_gone() {
+            return self.gone.fetch_add(1, Ordering::Relaxed) > GONE;
+        }
         match self.owing.load(Ordering::Relaxed) {
             0 | NEVER => false,
             looks => {
@@ -102,9 +135,15 @@ impl Pace {
 pub(super) struct Busy(Arc<Pace>);
 
 impl Busy {
-    pub(super) fn new(pace: &Arc<Pace>, version: http::Version) -> Self {
+    /// `whole`: nothing follows the request's head.
+    pub(super) fn new(pace: &Arc<Pace>, version: http::Version, whole: bool) -> Self {
         pace.active.fetch_add(1, Ordering::Relaxed);
-        pace.owing.store(if version == http::Version::HTTP_2 { NEVER } else { 0 }, Ordering::Relaxed);
+        let (owing, watch) = match version {
+            http::Version::HTTP_2 => (NEVER, REST),
+            _ => (0, if whole { WAIT } else { SEND }),
+        };
+        pace.owing.store(owing, Ordering::Relaxed);
+        pace.watch.store(watch, Ordering::Relaxed);
         pace.partly.store(false, Ordering::Relaxed);
         Self(pace.clone())
     }
@@ -112,6 +151,7 @@ impl Busy {
 
 impl Drop for Busy {
     fn drop(&mut self) {
+        self.0.watch.store(REST, Ordering::Relaxed);
         let last = self.0.active.fetch_sub(1, Ordering::Relaxed) == 1;
         if last && self.0.owing.load(Ordering::Relaxed) == 0 {
             self.0.owing.store(1, Ordering::Relaxed);
@@ -187,9 +227,9 @@ mod tests {
     fn only_who_owes_a_request_must_leave() {
         let paces = Paces::default();
         let (silent, busy, idle, second) = (paces.begin(), paces.begin(), paces.begin(), paces.begin());
-        let _answering = Busy::new(&busy, http::Version::HTTP_11);
-        drop(Busy::new(&idle, http::Version::HTTP_11));
-        drop(Busy::new(&second, http::Version::HTTP_2));
+        let _answering = Busy::new(&busy, http::Version::HTTP_11, true);
+        drop(Busy::new(&idle, http::Version::HTTP_11, true));
+        drop(Busy::new(&second, http::Version::HTTP_2, true));
         for _ in 0..PATIENCE {
             paces.look();
             assert_eq!((silent.order(), idle.order()), (Order::Stay, Order::Stay));

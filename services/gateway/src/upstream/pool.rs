@@ -8,6 +8,7 @@ use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
+use futures::FutureExt as _;
 use hyper::client::conn::http1;
 use tokio::net::TcpStream;
 
@@ -111,11 +112,11 @@ async fn open(address: SocketAddr) -> std::io::Result<Sender> {
         .handshake(Io::new(stream))
         .await
         .map_err(std::io::Error::other)?;
-    tokio::task::spawn_local(async move {
-        // How a request ended is told to whoever sent it.
-        if let Err(error) = connection.with_upgrades().await {
+    // How a request ended is told to whoever sent it.
+    tokio::task::spawn_local(connection.with_upgrades().map(|ended| {
+        if let Err(error) = ended {
             tracing::debug!(%error, "a connection to an upstream ended early");
         }
-    });
+    }));
     Ok(sender)
 }
