@@ -124,7 +124,7 @@ mod tests {
             assert!(waits.as_mut().now_or_never().is_none());
             patience.look();
         }
-        assert_eq!(waits.as_mut().now_or_never(), Some(Err(Late)));
+        assert_eq!(waits.as_mut().await, Err(Late));
         drop(waits);
         assert!(patience.0.borrow().is_empty());
     }

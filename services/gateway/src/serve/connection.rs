@@ -102,6 +102,8 @@ where
             // `Io` looks whether the client is still there.
             .half_close(true)
             .max_buf_size(LARGEST_HEAD_BYTES as usize)
+            // The other is no more than when it stops reading.
+            .max_header_size(LARGEST_HEAD_BYTES as usize)
             .serve_connection(io, service)
             .with_upgrades();
         drive(Box::pin(connection), &pace, |it| it.graceful_shutdown()).await;
