@@ -1,28 +1,36 @@
 //! A map that never holds more than so many entries. What is in use stays: whatever was not looked up while
 //! a generation filled is forgotten.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::Hash;
 
+use foldhash::fast::RandomState;
+
 #[derive(Debug)]
 pub(crate) struct Bounded<K, V> {
-    young: HashMap<K, V>,
-    old: HashMap<K, V>,
+    // Whatever the keys are made of, so few of them can't be made to collide to any effect.
+    young: HashMap<K, V, RandomState>,
+    old: HashMap<K, V, RandomState>,
     generation: usize,
 }
 
-impl<K: Hash + Eq + Clone, V: Clone> Bounded<K, V> {
+impl<K: Hash + Eq, V: Clone> Bounded<K, V> {
     /// Holds `most` entries at most.
     pub(crate) fn new(most: usize) -> Self {
-        Self { young: HashMap::new(), old: HashMap::new(), generation: (most / 2).max(1) }
+        Self { young: HashMap::default(), old: HashMap::default(), generation: (most / 2).max(1) }
     }
 
-    pub(crate) fn get(&mut self, key: &K) -> Option<V> {
+    pub(crate) fn get<Q>(&mut self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
         if let Some(found) = self.young.get(key) {
             return Some(found.clone());
         }
-        let found = self.old.remove(key)?;
-        self.put(key.clone(), found.clone());
+        let (key, found) = self.old.remove_entry(key)?;
+        self.put(key, found.clone());
         Some(found)
     }
 
@@ -33,9 +41,19 @@ impl<K: Hash + Eq + Clone, V: Clone> Bounded<K, V> {
         self.young.insert(key, value);
     }
 
-    pub(crate) fn remove(&mut self, key: &K) {
+    pub(crate) fn remove<Q>(&mut self, key: &Q)
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
         self.young.remove(key);
         self.old.remove(key);
+    }
+
+    /// Forgets all but those that `is_kept`.
+    pub(crate) fn retain(&mut self, is_kept: impl Fn(&V) -> bool) {
+        self.young.retain(|_, value| is_kept(value));
+        self.old.retain(|_, value| is_kept(value));
     }
 }
 

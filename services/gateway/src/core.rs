@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use axum::Router;
+use foldhash::fast::RandomState;
 use http::HeaderValue;
 use platform_components::Name;
 use tokio::sync::watch;
@@ -15,9 +16,11 @@ use uuid::Uuid;
 
 use crate::bounded::Bounded;
 use crate::cache::Cache;
+use crate::clock::{Calendar, Moment};
 use crate::guard::{Networks, Told};
 use crate::limit::{Limits, Load};
 use crate::log::{Log, Seen};
+use crate::patience::Patience;
 use crate::routes::{Compiled, Table};
 use crate::serve::Tls;
 use crate::tokens::{Callers, Tokens};
@@ -45,7 +48,7 @@ pub(crate) struct Shared {
 /// The routes in use, with their upstreams.
 pub(crate) struct Live {
     pub(crate) table: Table,
-    pub(crate) upstreams: HashMap<Name, Arc<Upstream>>,
+    pub(crate) upstreams: HashMap<Name, Arc<Upstream>, RandomState>,
     /// Another number after each reload: what was kept for other routes is no longer found.
     pub(crate) generation: u64,
 }
@@ -63,12 +66,14 @@ pub(crate) struct Core {
     pub(crate) pool: Rc<Pool>,
     pub(crate) callers: Callers,
     pub(crate) seen: Seen,
+    pub(crate) patience: Patience,
     /// The gateway's own pages.
     pub(crate) pages: Router,
     live: RefCell<Arc<Live>>,
     /// What upstreams are told about clients' addresses.
     clients: RefCell<Bounded<IpAddr, (HeaderValue, HeaderValue)>>,
     random: Cell<u64>,
+    calendar: Cell<Calendar>,
 }
 
 impl Core {
@@ -79,10 +84,12 @@ impl Core {
             pool: Rc::default(),
             callers: Callers::default(),
             seen: Seen::default(),
+            patience: Patience::default(),
             pages,
             live: RefCell::new(live),
             clients: RefCell::new(Bounded::new(CLIENTS)),
             random: Cell::new(Uuid::new_v4().as_u64_pair().0 | 1),
+            calendar: Cell::new(Calendar::new()),
         }
     }
 
@@ -113,9 +120,18 @@ impl Core {
                 }
                 // The sender is gone: the gateway is stopping.
                 Ok(Err(_)) => return,
-                Err(_) => self.pool.sweep(),
+                Err(_) => {
+                    self.calendar.set(Calendar::new());
+                    self.pool.sweep();
+                    self.callers.sweep(self.now());
+                }
             }
         }
+    }
+
+    /// Now, for a request that begins.
+    pub(crate) fn now(&self) -> Moment {
+        self.calendar.get().now()
     }
 
     /// Quick and not secret: for identifiers and jitter (xorshift64*).
@@ -135,8 +151,8 @@ impl Core {
     }
 
     /// A new request id (UUID version 7).
-    pub(crate) fn request_id(&self) -> Uuid {
-        let millis = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    pub(crate) fn request_id(&self, now: Moment) -> Uuid {
+        let millis = now.unix.as_millis();
         let mut random = [0; 10];
         let (first, second) = (self.random().to_le_bytes(), self.random().to_le_bytes());
         for (byte, value) in random.iter_mut().zip(first.into_iter().chain(second)) {

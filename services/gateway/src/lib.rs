@@ -17,6 +17,7 @@ mod guard;
 mod limit;
 mod log;
 mod pages;
+mod patience;
 mod pipeline;
 mod reload;
 mod routes;

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use http::{Method, StatusCode};
 use metrics::{Counter, Histogram};
 use tracing::Span;
@@ -64,7 +65,7 @@ pub(crate) struct Visit<'a> {
 
 /// The metrics of one thread: looking them up by their labels each time would cost more than they do.
 #[derive(Default)]
-pub(crate) struct Seen(RefCell<HashMap<Series, (Counter, Histogram)>>);
+pub(crate) struct Seen(RefCell<HashMap<Series, (Counter, Histogram), RandomState>>);
 
 /// A route's place in the table, a method and a status.
 type Series = (usize, &'static str, u16);
@@ -97,13 +98,17 @@ impl Seen {
 
 /// Never the path or the query: both may hold what must not be in a log.
 fn line(log: Log, dice: u64, method: &'static str, visit: &Visit<'_>) {
+    let wrong = visit.status.is_server_error() || visit.elapsed > SLOW;
+    if !wrong && dice >= log.threshold {
+        return;
+    }
     let Visit { route, request_id, trace_id, client, .. } = *visit;
     let client = client.unwrap_or("-");
     let status = visit.status.as_u16();
     let milliseconds = (visit.elapsed.as_secs_f64() * 1e6).round() / 1e3;
-    if visit.status.is_server_error() || visit.elapsed > SLOW {
+    if wrong {
         tracing::warn!(method, route, status, milliseconds, client, request_id, trace_id, "answered");
-    } else if dice < log.threshold {
+    } else {
         tracing::info!(method, route, status, milliseconds, client, request_id, trace_id, "answered");
     }
 }

@@ -2,6 +2,7 @@
 //! route → forward → answer → log.
 
 use std::net::IpAddr;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -12,12 +13,12 @@ use hyper_util::rt::TokioIo;
 use platform_components::Name;
 use platform_http::Problem;
 use platform_http::problem;
-use tokio::time::Instant;
 use tower::ServiceExt as _;
 use tracing::Instrument as _;
 
 use crate::answer::{self, AnswerBody, Form, Ids, Wish};
 use crate::cache::{self, Call};
+use crate::clock::Moment;
 use crate::core::{Core, Live};
 use crate::forward::{self, Failure, Fault, Source};
 use crate::gone::Waiting;
@@ -37,9 +38,9 @@ struct Found<'a> {
 
 /// Handles one request.
 pub(crate) async fn handle(core: &Rc<Core>, peer: Peer, request: Request<Incoming>) -> Response<AnswerBody> {
-    let begun = Instant::now();
+    let now = core.now();
     let span = core.shared.log.span(core.random(), request.method());
-    let ids = Ids::new(core, &span);
+    let ids = Ids::new(core, &span, now);
     let live = core.live();
     let form = Form::of(request.headers());
     let method = request.method().clone();
@@ -47,8 +48,12 @@ pub(crate) async fn handle(core: &Rc<Core>, peer: Peer, request: Request<Incomin
     let chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
     let mut found = Found::default();
     let waiting = Waiting::begin();
-    let passed = pass(core, &live, peer, request, &ids, begun, &mut found).instrument(span.clone());
-    let mut response = match passed.await {
+    // Pinned before it is used in either way: its state is large, and each move of it is a copy.
+    let passed = {
+        let passing = pin!(pass(core, &live, peer, request, &ids, now, &mut found));
+        if span.is_none() { passing.await } else { passing.instrument(span.clone()).await }
+    };
+    let mut response = match passed {
         Ok(response) => response,
         Err(problem) => answer::refuse(&problem, form, text(&ids.request)),
     };
@@ -56,7 +61,7 @@ pub(crate) async fn handle(core: &Rc<Core>, peer: Peer, request: Request<Incomin
         rules.apply(response.headers_mut());
     }
     if let Some(wish) = wish {
-        response = wish.grant(response).await;
+        response = Box::pin(wish.grant(response)).await;
     }
     let visit = Visit {
         method: &method,
@@ -66,7 +71,7 @@ pub(crate) async fn handle(core: &Rc<Core>, peer: Peer, request: Request<Incomin
         trace_id: text(&ids.trace),
         client: found.caller.as_deref().map(Caller::client),
         status: response.status(),
-        elapsed: begun.elapsed(),
+        elapsed: now.instant.elapsed(),
     };
     if !span.is_none() {
         span.record("trace_id", visit.trace_id);
@@ -100,7 +105,7 @@ async fn pass<'a>(
     peer: Peer,
     request: Request<Incoming>,
     ids: &Ids,
-    begun: Instant,
+    now: Moment,
     found: &mut Found<'a>,
 ) -> Result<Response<AnswerBody>, Problem> {
     let shared = &core.shared;
@@ -110,7 +115,7 @@ async fn pass<'a>(
     guard::check_host(&parts)?;
     guard::check_path(parts.uri.path())?;
     if crate::pages::is_ours(parts.uri.path()) {
-        return page(core, parts, body).await;
+        return Box::pin(page(core, parts, body)).await;
     }
     let route = live.table.find(&parts).ok_or(problem::NOT_FOUND)?;
     found.route = Some(route);
@@ -128,7 +133,7 @@ async fn pass<'a>(
 
     // authenticate, authorize, exchange
     let caller = match route.audience() {
-        Some(_) => core.callers.caller(&shared.tokens, &parts.headers, &parts.method, route).await?,
+        Some(_) => core.callers.caller(&shared.tokens, &parts.headers, &parts.method, route, now).await?,
         None => None,
     };
     found.caller.clone_from(&caller);
@@ -140,7 +145,7 @@ async fn pass<'a>(
 
     // limit
     let who = who(caller, address);
-    let told = limit::count(&shared.limits, &live.table, route, who)?;
+    let told = limit::count(&shared.limits, route, who)?;
 
     // route, forward
     let upgrade = upgrade(&mut parts, route);
@@ -150,8 +155,8 @@ async fn pass<'a>(
     let method = parts.method.clone();
     let mut response = match &spot {
         Some(spot) if route.cache().is_some() => {
-            let call = Call { core, live, route, upstream, permit, begun };
-            cache::serve(call, spot, parts, source).await?
+            let call = Call { core, live, route, upstream, permit, begun: now.instant };
+            Box::pin(cache::serve(call, spot, parts, source)).await?
         }
         _ => {
             let answered = forward::send(core, route, upstream, parts, &source).await;
@@ -159,7 +164,7 @@ async fn pass<'a>(
             if answered.response.status() == http::StatusCode::SWITCHING_PROTOCOLS {
                 return switch(route, upgrade, &mut answered);
             }
-            answer::pass_on(core, route, answered, permit, begun)
+            answer::pass_on(core, route, answered, permit, now.instant)
         }
     };
 

@@ -4,7 +4,10 @@ mod body;
 mod compress;
 mod error;
 
-use http::{HeaderValue, Response};
+use std::ops::Range;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Response};
 use platform_telemetry::propagation;
 use tokio::time::Instant;
 use tracing::Span;
@@ -12,6 +15,7 @@ use tracing::Span;
 pub(crate) use self::body::{AnswerBody, Streaming};
 pub(crate) use self::compress::Wish;
 pub(crate) use self::error::{Form, refuse};
+use crate::clock::Moment;
 use crate::core::Core;
 use crate::forward::Answered;
 use crate::guard;
@@ -19,7 +23,7 @@ use crate::limit::Permit;
 use crate::routes::Compiled;
 
 /// Where an answer says in which trace its request was handled.
-pub(crate) const TRACE_ID: &str = "x-trace-id";
+pub(crate) const TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
 
 /// Makes the client's answer out of an upstream's.
 pub(crate) fn pass_on(
@@ -49,40 +53,45 @@ pub(crate) struct Ids {
 impl Ids {
     /// New ids: whatever a client sends names requests of its own. A request that is traced has those of its
     /// `span`; upstreams are told whether to go on with the trace.
-    pub(crate) fn new(core: &Core, span: &Span) -> Self {
-        let mut buffer = [0; uuid::fmt::Hyphenated::LENGTH];
-        let request = core.request_id().hyphenated().encode_lower(&mut buffer);
-        let value = |text: &str| HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""));
-        let traced = if span.is_none() { None } else { span.in_scope(propagation::current_traceparent) };
-        let (trace, traceparent) = match (traced, propagation_id(span)) {
-            (Some(traceparent), Some(trace)) => (trace, traceparent),
-            _ => {
-                let mut traceparent = String::with_capacity(TRACEPARENT.len());
-                traceparent.push_str("00-");
-                for separator in ["", "-", "-"] {
-                    push_hex(&mut traceparent, core.random() | 1);
-                    traceparent.push_str(separator);
-                }
-                traceparent.push_str("00");
-                (traceparent.get(3..35).unwrap_or_default().to_owned(), traceparent)
-            }
-        };
-        Self { request: value(request), trace: value(&trace), traceparent: value(&traceparent) }
+    pub(crate) fn new(core: &Core, span: &Span, now: Moment) -> Self {
+        let mut text = [0; REQUEST + TRACEPARENT.len()];
+        let (request, traceparent) = text.split_at_mut(REQUEST);
+        core.request_id(now).hyphenated().encode_lower(request);
+        write_traceparent(traceparent, || core.random());
+        // One piece of memory for all: they live equally long.
+        let text = Bytes::copy_from_slice(&text);
+        let value = |bytes| HeaderValue::from_maybe_shared(bytes).unwrap_or(HeaderValue::from_static(""));
+        let (request, traceparent) = (text.slice(..REQUEST), text.slice(REQUEST..));
+        let trace = traceparent.slice(TRACE);
+        let ids = Self { request: value(request), trace: value(trace), traceparent: value(traceparent) };
+        if span.is_none() { ids } else { ids.traced(span) }
+    }
+
+    fn traced(self, span: &Span) -> Self {
+        let traceparent = span.in_scope(propagation::current_traceparent);
+        let value = |text: String| HeaderValue::try_from(text).ok();
+        match (traceparent.and_then(value), propagation::trace_id(span).and_then(value)) {
+            (Some(traceparent), Some(trace)) => Self { trace, traceparent, ..self },
+            _ => self,
+        }
     }
 }
 
-const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
+/// The length of a request's own id.
+const REQUEST: usize = uuid::fmt::Hyphenated::LENGTH;
+const TRACEPARENT: &[u8; 55] = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
+/// Where the trace's id is in it.
+const TRACE: Range<usize> = 3..35;
 
-/// Sixteen hexadecimal digits.
-fn push_hex(text: &mut String, number: u64) {
-    for shift in (0..16).rev() {
-        let digit = u32::try_from((number >> (shift * 4)) & 0xf).unwrap_or_default();
-        text.push(char::from_digit(digit, 16).unwrap_or('0'));
+/// The ids of a request that is not traced (W3C Trace Context §3.2).
+fn write_traceparent(text: &mut [u8], random: impl Fn() -> u64) {
+    text.copy_from_slice(TRACEPARENT);
+    for place in [3..19, 19..35, 36..52] {
+        if let Some(digits) = text.get_mut(place) {
+            // No part may be all zeros. Only another length would fail.
+            let _ = hex::encode_to_slice((random() | 1).to_be_bytes(), digits);
+        }
     }
-}
-
-fn propagation_id(span: &Span) -> Option<String> {
-    if span.is_none() { None } else { propagation::trace_id(span) }
 }
 
 #[cfg(test)]
@@ -90,9 +99,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_written_with_all_their_digits() {
-        let mut text = String::new();
-        push_hex(&mut text, 0x00ab_cdef_0123_4567);
-        assert_eq!(text, "00abcdef01234567");
+    fn a_request_that_is_not_traced_says_so() {
+        let mut text = [0; TRACEPARENT.len()];
+        write_traceparent(&mut text, || 0x00ab_cdef_0123_4567);
+        assert_eq!(&text, b"00-00abcdef0123456700abcdef01234567-00abcdef01234567-00");
     }
 }

@@ -4,14 +4,18 @@
 //! nothing had arrived, or the method may be repeated and the body is still whole.
 
 mod body;
+mod head;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Method, Request, Response, request};
 use hyper::body::Incoming;
+use tokio::time::Instant;
 
 pub(crate) use self::body::{Fault, Resumable, Source};
+use self::head::Kept;
 use crate::core::Core;
 use crate::routes::Compiled;
 use crate::upstream::{Connection, Endpoint, Lease, Upstream};
@@ -75,8 +79,8 @@ pub(crate) async fn send(
     if !upstream.breaker.lets_through() {
         return Err(Failure::Open);
     }
-    let attempts = attempts(core, route, upstream, parts, source);
-    match tokio::time::timeout(route.timeout(), attempts).await {
+    let attempts = pin!(attempts(core, route, upstream, parts, source));
+    match core.patience.within(Instant::now(), route.timeout(), attempts).await {
         Ok(Err(failure)) if !matches!(failure, Failure::Body(_)) => {
             upstream.gave_up();
             Err(failure)
@@ -98,6 +102,8 @@ async fn attempts(
     parts: request::Parts,
     source: &Source,
 ) -> Result<Answered, Failure> {
+    let kept = Kept::of(&parts);
+    let mut first = Some(parts);
     let mut failed: Option<Arc<Endpoint>> = None;
     let mut retries = 0;
     // A connection that was closed while idle says nothing about the upstream, and costs nothing.
@@ -106,13 +112,14 @@ async fn attempts(
         let Some(endpoint) = upstream.pick(failed.as_deref()) else {
             if retries == 0 {
                 retries = 1;
-                drop(tokio::time::timeout(Duration::from_secs(1), upstream.resolved()).await);
+                drop(tokio::time::timeout(Duration::from_secs(1), Box::pin(upstream.resolved())).await);
                 continue;
             }
             return Err(Failure::Unresolved);
         };
         let mut used = false;
-        let request = Request::from_parts(parts.clone(), source.body());
+        let parts = first.take().unwrap_or_else(|| kept.again());
+        let request = Request::from_parts(parts, source.body());
         let failure = match attempt(core, &endpoint, request, &mut used).await {
             Ok(answered) => {
                 upstream.succeeded(&endpoint);
@@ -123,7 +130,7 @@ async fn attempts(
         if let Some(fault) = source.fault() {
             return Err(Failure::Body(fault));
         }
-        let repeatable = failure.is_repeatable(&parts.method) && !source.is_begun();
+        let repeatable = failure.is_repeatable(&kept.method) && !source.is_begun();
         if used && repeatable && stale < 3 && matches!(failure, Failure::Unsent(_) | Failure::Broken(_)) {
             stale += 1;
             continue;
@@ -136,7 +143,7 @@ async fn attempts(
         metrics::counter!("gateway_retries_total", "upstream" => upstream.name.as_str()).increment(1);
         if !upstream.has_other(&endpoint) {
             let pause = PAUSES.get(retries as usize).or(PAUSES.last()).copied().unwrap_or_default();
-            tokio::time::sleep(core.jittered(pause)).await;
+            Box::pin(tokio::time::sleep(core.jittered(pause))).await;
         }
         failed = Some(endpoint);
         retries += 1;

@@ -14,6 +14,7 @@ pub(crate) const FORWARDED: HeaderName = header::FORWARDED;
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_POWERED_BY: HeaderName = HeaderName::from_static("x-powered-by");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// What every upstream is told about the public address; made once.
@@ -137,7 +138,7 @@ pub(crate) fn response(headers: &mut HeaderMap, upstream: Name, https: bool) {
     }
     remove(headers);
     headers.remove(header::SERVER);
-    headers.remove("x-powered-by");
+    headers.remove(X_POWERED_BY);
     cookies::response(headers, upstream, https);
 }
 
@@ -152,18 +153,16 @@ fn takes_trailers(headers: &HeaderMap) -> bool {
 }
 
 fn remove(headers: &mut HeaderMap) {
-    let mut found: Vec<HeaderName> = Vec::new();
-    for name in headers.keys() {
-        if is_removed(name.as_str()) {
-            found.push(name.clone());
-        }
-    }
+    // Nearly every message has this one and no other.
+    let removed = |name: &&HeaderName| **name != header::CONNECTION && is_removed(name.as_str());
+    let mut found: Vec<HeaderName> = headers.keys().filter(removed).cloned().collect();
     // Almost no request names more headers here, and `keep-alive` is none that needs a look.
     for value in headers.get_all(header::CONNECTION) {
         let Ok(value) = value.to_str() else { continue };
         let named = value.split(',').map(str::trim).filter(|name| !is_common(name));
         found.extend(named.filter_map(|name| name.parse::<HeaderName>().ok()).filter(may_be_named));
     }
+    headers.remove(header::CONNECTION);
     for name in found {
         headers.remove(name);
     }

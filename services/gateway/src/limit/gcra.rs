@@ -63,14 +63,14 @@ impl Limits {
         }
     }
 
-    fn shard(&self, class: &str, key: &Key) -> (u64, Option<&Mutex<HashMap<u64, u64>>>) {
+    fn shard(&self, class: &str, key: &Key<'_>) -> (u64, Option<&Mutex<HashMap<u64, u64>>>) {
         // 64 bits of a keyed hash: two callers share a number once in billions of pairs.
         let hash = self.hasher.hash_one((class, key));
         (hash, self.shards.get(usize::try_from(hash).unwrap_or_default() % SHARDS))
     }
 
     /// Counts one request of `key` in `class`.
-    pub(crate) fn take(&self, class: &str, limit: &Limit, key: &Key) -> Decision {
+    pub(crate) fn take(&self, class: &str, limit: &Limit, key: &Key<'_>) -> Decision {
         let decision = self.take_at(now_nanos(), class, limit, key);
         if let Some(pending) = self.pending.as_ref().filter(|_| decision.allowed) {
             pending.add(class, key, limit);
@@ -78,7 +78,7 @@ impl Limits {
         decision
     }
 
-    fn take_at(&self, now: u64, class: &str, limit: &Limit, key: &Key) -> Decision {
+    fn take_at(&self, now: u64, class: &str, limit: &Limit, key: &Key<'_>) -> Decision {
         let (hash, Some(shard)) = self.shard(class, key) else { return decide(now, now, limit).0 };
         let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(arrival) = shard.get_mut(&hash) {
@@ -128,8 +128,8 @@ mod tests {
     const LIMIT: Limit = Limit { requests: 10, per_seconds: 1, burst: 5, by: LimitBy::Subject };
     const TENTH: u64 = 100_000_000;
 
-    fn key(name: &str) -> Key {
-        Key::Subject(name.to_owned())
+    fn key(name: &str) -> Key<'_> {
+        Key::Subject(name.into())
     }
 
     #[test]

@@ -4,9 +4,10 @@ mod gcra;
 mod load;
 mod shared;
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use platform_components::{Limit, LimitBy};
 use platform_http::Problem;
 use platform_http::problem;
@@ -15,7 +16,27 @@ use self::gcra::Decision;
 pub(crate) use self::gcra::Limits;
 pub(crate) use self::load::{Load, Permit};
 pub(crate) use self::shared::share;
-use crate::routes::{Compiled, Table};
+use crate::routes::Compiled;
+
+const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const STATE: HeaderName = HeaderName::from_static("ratelimit");
+
+/// One class of the routes file, ready to be used.
+#[derive(Debug)]
+pub(crate) struct Class {
+    name: String,
+    limit: Limit,
+    /// The value of `RateLimit-Policy`: the same for everybody.
+    policy: HeaderValue,
+}
+
+impl Class {
+    pub(crate) fn new(name: &str, limit: Limit) -> Self {
+        let Limit { requests, per_seconds, .. } = limit;
+        let policy = value(name, (";q=", u64::from(requests)), (";w=", u64::from(per_seconds)));
+        Self { name: name.to_owned(), limit, policy }
+    }
+}
 
 /// Whom a request counts for.
 #[derive(Debug, Clone, Copy)]
@@ -36,8 +57,8 @@ pub(crate) struct Told {
 
 impl Told {
     pub(crate) fn write(self, headers: &mut HeaderMap) {
-        headers.insert("ratelimit-policy", self.policy);
-        headers.insert("ratelimit", self.state);
+        headers.insert(POLICY, self.policy);
+        headers.insert(STATE, self.state);
     }
 }
 
@@ -45,62 +66,76 @@ impl Told {
 ///
 /// # Errors
 /// A 429 with `Retry-After`.
-pub(crate) fn count(
-    limits: &Limits,
-    table: &Table,
-    route: &Compiled,
-    who: Who<'_>,
-) -> Result<Option<Told>, Problem> {
-    let Some(class) = route.limit_class() else { return Ok(None) };
-    let Some(limit) = table.limit(class) else { return Ok(None) };
-    let decision = limits.take(class, limit, &who.key(limit.by));
-    let told = told(class, limit, &decision);
+pub(crate) fn count(limits: &Limits, route: &Compiled, who: Who<'_>) -> Result<Option<Told>, Problem> {
+    let Some(class) = route.limit() else { return Ok(None) };
+    let Class { name, limit, .. } = class;
+    let decision = limits.take(name, limit, &who.key(limit.by));
+    let told = told(class, &decision);
     if decision.allowed {
         return Ok(Some(told));
     }
-    metrics::counter!("gateway_limited_total", "class" => class.to_owned()).increment(1);
+    metrics::counter!("gateway_limited_total", "class" => name.clone()).increment(1);
     let seconds = decision.retry_after.as_secs_f64().ceil().clamp(1.0, 3600.0);
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped above")]
     let problem = problem::TOO_MANY_REQUESTS
         .detail(format!("at most {} requests in {} seconds", limit.requests, limit.per_seconds))
         .retry_after(seconds as u32)
-        .header(http::HeaderName::from_static("ratelimit-policy"), told.policy)
-        .header(http::HeaderName::from_static("ratelimit"), told.state);
+        .header(POLICY, told.policy)
+        .header(STATE, told.state);
     Err(problem)
 }
 
 /// `RateLimit-Policy` and `RateLimit` as the IETF's draft has them (draft-ietf-httpapi-ratelimit-headers).
-fn told(class: &str, limit: &Limit, decision: &Decision) -> Told {
-    let value = |text: String| HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""));
-    let Limit { requests, per_seconds, .. } = limit;
+fn told(class: &Class, decision: &Decision) -> Told {
     let reset = decision.reset.as_secs() + u64::from(decision.reset.subsec_nanos() > 0);
     Told {
-        policy: value(format!("\"{class}\";q={requests};w={per_seconds}")),
-        state: value(format!("\"{class}\";r={};t={reset}", decision.remaining)),
+        policy: class.policy.clone(),
+        state: value(&class.name, (";r=", decision.remaining), (";t=", reset)),
     }
 }
 
-impl Who<'_> {
+/// `"class";q=1;w=2`: on every answer, so without the machinery of `format!`.
+fn value(class: &str, first: (&str, u64), second: (&str, u64)) -> HeaderValue {
+    let mut text = String::with_capacity(class.len() + 48);
+    text.extend(["\"", class, "\""]);
+    for (name, number) in [first, second] {
+        text.push_str(name);
+        text.push_str(itoa::Buffer::new().format(number));
+    }
+    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""))
+}
+
+impl<'a> Who<'a> {
     /// What the limit counts, as text: kinds never mix, so that a user can't be spent by an address.
-    fn key(&self, by: LimitBy) -> Key {
+    fn key(&self, by: LimitBy) -> Key<'a> {
         let address = || Key::Address(network(self.address));
         match by {
-            LimitBy::Subject => self.subject.map_or_else(address, |it| Key::Subject(it.to_owned())),
-            LimitBy::Client => self.client.map_or_else(address, |it| Key::Client(it.to_owned())),
+            LimitBy::Subject => self.subject.map_or_else(address, |it| Key::Subject(it.into())),
+            LimitBy::Client => self.client.map_or_else(address, |it| Key::Client(it.into())),
             LimitBy::Address => address(),
         }
     }
 }
 
 /// A class and whom it is kept for.
-type LimitKey = (String, Key);
+type LimitKey = (String, Key<'static>);
 
 /// Whom a limit is kept for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Key {
-    Subject(String),
-    Client(String),
+pub(crate) enum Key<'a> {
+    Subject(Cow<'a, str>),
+    Client(Cow<'a, str>),
     Address(IpAddr),
+}
+
+impl Key<'_> {
+    fn into_owned(self) -> Key<'static> {
+        match self {
+            Self::Subject(subject) => Key::Subject(subject.into_owned().into()),
+            Self::Client(client) => Key::Client(client.into_owned().into()),
+            Self::Address(address) => Key::Address(address),
+        }
+    }
 }
 
 /// One household has a whole /64 of IPv6 addresses.
@@ -119,8 +154,8 @@ mod tests {
     fn what_is_counted_follows_from_the_class_and_the_caller() {
         let address: IpAddr = "2001:db8::1:2:3:4".parse().unwrap();
         let user = Who { subject: Some("u"), client: Some("c"), address };
-        assert_eq!(user.key(LimitBy::Subject), Key::Subject("u".to_owned()));
-        assert_eq!(user.key(LimitBy::Client), Key::Client("c".to_owned()));
+        assert_eq!(user.key(LimitBy::Subject), Key::Subject("u".into()));
+        assert_eq!(user.key(LimitBy::Client), Key::Client("c".into()));
         let visitor = Who { subject: None, client: None, address };
         let network = Key::Address("2001:db8::".parse().unwrap());
         assert_eq!(visitor.key(LimitBy::Subject), network);

@@ -48,9 +48,9 @@ struct Used {
 }
 
 impl Pending {
-    pub(super) fn add(&self, class: &str, key: &Key, limit: &Limit) {
+    pub(super) fn add(&self, class: &str, key: &Key<'_>, limit: &Limit) {
         let mut pending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let used = pending.entry((class.to_owned(), key.clone())).or_insert(Used {
+        let used = pending.entry((class.to_owned(), key.clone().into_owned())).or_insert(Used {
             requests: 0,
             rounds: 0,
             limit: *limit,

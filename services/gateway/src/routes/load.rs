@@ -116,7 +116,7 @@ pub(super) fn compile(file: RoutesFile, text: &str) -> Result<Table, RoutesError
             .and_then(|entry| tell_apart(&entry, &routes).map(|()| entry));
         routes.push((compiled.map_err(wrong)?, line));
     }
-    Ok(Table::new(routes.into_iter().map(|(entry, _)| entry).collect(), upstreams, file.limits))
+    Ok(Table::new(routes.into_iter().map(|(entry, _)| entry).collect(), upstreams, &file.limits))
 }
 
 /// Refuses a route when a request could be for it or for one of `others` alike.
@@ -194,6 +194,7 @@ fn compile_route(route: Route) -> Result<Entry, String> {
         rewrite: rewrite.transpose().map_err(|reason| format!("its rewrite {reason}"))?,
         request_rules: rules(&route.request_headers)?,
         response_rules: rules(&route.response_headers)?,
+        limit: None,
         index: 0,
         route,
     };

@@ -20,6 +20,8 @@ pub(crate) use self::table::Table;
 pub(crate) use host::of as host_of;
 pub(crate) use path::check as check_path;
 
+use crate::limit::Class;
+
 /// A route, ready to be used.
 #[derive(Debug)]
 pub(crate) struct Compiled {
@@ -31,6 +33,7 @@ pub(crate) struct Compiled {
     rewrite: Option<Rewrite>,
     request_rules: Option<Rules>,
     response_rules: Option<Rules>,
+    limit: Option<Class>,
     /// Its place in the table.
     index: usize,
 }
@@ -97,8 +100,9 @@ impl Compiled {
         self.response_rules.as_ref()
     }
 
-    pub(crate) fn limit_class(&self) -> Option<&str> {
-        self.route.limit.as_deref()
+    /// None: its requests are not counted.
+    pub(crate) fn limit(&self) -> Option<&Class> {
+        self.limit.as_ref()
     }
 
     pub(crate) fn priority(&self) -> Priority {

@@ -11,6 +11,7 @@ use super::host::{self, Host};
 use super::pattern::Pattern;
 use super::tree::Tree;
 use super::{Compiled, Target};
+use crate::limit::Class;
 
 /// All routes.
 #[derive(Debug)]
@@ -21,7 +22,6 @@ pub(crate) struct Table {
     /// Routes for every host.
     everywhere: Tree,
     targets: HashMap<Name, Target>,
-    limits: BTreeMap<String, Limit>,
     caches: bool,
 }
 
@@ -75,21 +75,19 @@ impl Table {
         &self.targets
     }
 
-    pub(crate) fn limit(&self, class: &str) -> Option<&Limit> {
-        self.limits.get(class)
-    }
-
     /// A table of routes that were checked not to clash.
     pub(super) fn new(
         entries: Vec<Entry>,
         targets: HashMap<Name, Target>,
-        limits: BTreeMap<String, Limit>,
+        limits: &BTreeMap<String, Limit>,
     ) -> Self {
         let mut routes = Vec::with_capacity(entries.len());
         let mut everywhere = Tree::default();
         let mut hosts: BTreeMap<Host, Tree> = BTreeMap::new();
         for (index, (mut compiled, pattern, own)) in entries.into_iter().enumerate() {
             compiled.index = index;
+            let class = compiled.route.limit.as_ref().and_then(|name| limits.get_key_value(name));
+            compiled.limit = class.map(|(name, limit)| Class::new(name, *limit));
             routes.push(compiled);
             if own.is_empty() {
                 everywhere.at(&pattern).push(index);
@@ -103,7 +101,7 @@ impl Table {
             tree.each(&mut |places| allow_together(&mut routes, places));
         }
         let caches = routes.iter().any(|route: &Compiled| route.cache().is_some());
-        Self { routes, hosts, everywhere, targets, limits, caches }
+        Self { routes, hosts, everywhere, targets, caches }
     }
 }
 

@@ -4,6 +4,8 @@
 //! ([ADR 7](../../../../docs/adr/0007-a-thread-a-core.md)).
 
 mod connection;
+mod io;
+mod pace;
 mod tls;
 mod worker;
 
@@ -14,6 +16,7 @@ use std::time::Duration;
 use platform_service::Api;
 use tokio::net::TcpStream;
 
+pub(crate) use self::io::Io;
 pub(crate) use self::tls::Tls;
 use self::worker::{Counted, Worker};
 use crate::core::Shared;

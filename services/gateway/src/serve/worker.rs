@@ -1,19 +1,21 @@
 //! One thread with a runtime of its own.
 
+use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use hyper_util::server::graceful::GracefulShutdown;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use super::pace::Paces;
 use super::{Accepted, connection};
 use crate::core::{Core, Shared};
 use crate::guard::Peer;
+use crate::patience::LOOK;
 
 /// A running thread, as the one that accepts connections sees it.
 pub(super) struct Worker {
@@ -87,7 +89,17 @@ async fn work(
     let core = Rc::new(Core::new(shared, router));
     let keeper = core.clone();
     tokio::task::spawn_local(async move { keeper.keep_current().await });
-    let connections = GracefulShutdown::new();
+    let paces = Rc::new(Paces::default());
+    let (looked, looking) = (core.clone(), paces.clone());
+    tokio::task::spawn_local(async move {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            looking.look();
+            looked.patience.look();
+        }
+    });
+    // Nobody sends anything: it is closed when the last connection has ended.
+    let (open, mut closed) = mpsc::channel::<Infallible>(1);
     loop {
         let accepted = tokio::select! {
             accepted = accepted.recv() => accepted,
@@ -101,13 +113,15 @@ async fn work(
                 continue;
             }
         };
-        let (core, watcher) = (core.clone(), connections.watcher());
+        let (core, pace, open) = (core.clone(), paces.begin(), open.clone());
         tokio::task::spawn_local(async move {
-            connection::serve(core, stream, Peer { address: peer }, watcher).await;
-            drop(counted);
+            connection::serve(core, stream, Peer { address: peer }, pace).await;
+            drop((counted, open));
         });
     }
-    if tokio::time::timeout(drain, connections.shutdown()).await.is_err() {
+    drop(open);
+    paces.finish();
+    if tokio::time::timeout(drain, closed.recv()).await.is_err() {
         tracing::warn!(seconds = drain.as_secs(), "requests were still running when the drain time was over");
     }
 }

@@ -2,13 +2,14 @@
 //! check that all services have; here is only what one thread remembers of it.
 
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::{HeaderMap, header};
 use platform_auth::{CLOCK_DIFFERENCE, Rejection};
 
 use super::exchange::digest;
 use super::{Caller, Callers, Tokens};
+use crate::clock::Moment;
 
 /// How long a thread trusts its own memory: a key that was removed is refused at most so much later.
 const TRUSTED: Duration = Duration::from_secs(5);
@@ -21,30 +22,36 @@ pub(super) async fn caller(
     callers: &Callers,
     tokens: &Tokens,
     headers: &HeaderMap,
+    now: Moment,
 ) -> Result<Rc<Caller>, Rejection> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
         // None, or more than one: the common check says what that means.
-        return tokens.authenticator.authenticate(headers).await.and(Err(Rejection::Missing));
+        let rejected = Box::pin(tokens.authenticator.authenticate(headers));
+        return rejected.await.and(Err(Rejection::Missing));
     };
-    let digest = digest(value.as_bytes());
-    let known = callers.0.borrow_mut().get(&digest);
-    if let Some(known) = known.filter(|it| it.checked.elapsed() < TRUSTED && !is_over(it)) {
+    let known = callers.0.borrow_mut().get(value.as_bytes());
+    let fresh = |it: &Rc<Caller>| now.instant.saturating_duration_since(it.checked) < TRUSTED;
+    if let Some(known) = known.filter(|it| fresh(it) && !is_over(it, now)) {
         return Ok(known);
     }
-    let verified = match tokens.authenticator.authenticate(headers).await {
+    // Seldom, so it must not make every request's state larger.
+    let checked = Box::pin(tokens.authenticator.authenticate(headers));
+    let verified = match checked.await {
         Ok(verified) => verified,
         Err(rejection) => {
-            callers.0.borrow_mut().remove(&digest);
+            callers.0.borrow_mut().remove(value.as_bytes());
             return Err(rejection);
         }
     };
-    let slots = callers.0.borrow_mut().get(&digest).map(|it| it.slots.clone()).unwrap_or_default();
-    let caller = Rc::new(Caller { verified, digest, checked: Instant::now(), slots });
-    callers.0.borrow_mut().put(digest, caller.clone());
+    let slots = callers.0.borrow_mut().get(value.as_bytes()).map(|it| it.slots.clone()).unwrap_or_default();
+    let digest = digest(value.as_bytes());
+    let caller = Rc::new(Caller { verified, digest, checked: now.instant, slots });
+    callers.0.borrow_mut().put(value.as_bytes().into(), caller.clone());
     Ok(caller)
 }
 
-fn is_over(caller: &Caller) -> bool {
-    caller.verified.claims().exp.saturating_add(CLOCK_DIFFERENCE) <= super::exchange::now_seconds()
+pub(super) fn is_over(caller: &Caller, now: Moment) -> bool {
+    let seconds = i64::try_from(now.unix.as_secs()).unwrap_or(i64::MAX);
+    caller.verified.claims().exp.saturating_add(CLOCK_DIFFERENCE) <= seconds
 }

@@ -5,7 +5,7 @@
 //! take effect; while it is away, what it gave serves until its expiry.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderValue, header};
 use platform_auth::INSUFFICIENT_SCOPE;
@@ -46,11 +46,6 @@ struct Inner {
 
 pub(crate) fn digest(value: &[u8]) -> Digest {
     Sha256::digest(value).into()
-}
-
-pub(super) fn now_seconds() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
 impl Exchange {

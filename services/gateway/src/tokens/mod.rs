@@ -13,7 +13,7 @@ mod slot;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use tokio::time::Instant;
 
 use http::{HeaderMap, header};
 use platform_auth::{Authenticator, Subject, Verified};
@@ -24,6 +24,7 @@ pub(crate) use self::exchange::Exchange;
 pub(crate) use self::provider::Provider;
 use self::slot::Slot;
 use crate::bounded::Bounded;
+use crate::clock::Moment;
 use crate::routes::Compiled;
 
 /// Tokens that one thread remembers.
@@ -72,8 +73,9 @@ impl Caller {
     }
 }
 
-/// The callers that one thread has seen: what is shared is asked only now and then.
-pub(crate) struct Callers(RefCell<Bounded<Digest, Rc<Caller>>>);
+/// The callers that one thread has seen, by what they sent in `Authorization`: what is shared is asked only now
+/// and then. To compare all of it is quicker than any digest that would do.
+pub(crate) struct Callers(RefCell<Bounded<Box<[u8]>, Rc<Caller>>>);
 
 impl Default for Callers {
     fn default() -> Self {
@@ -92,9 +94,15 @@ impl Callers {
         headers: &HeaderMap,
         method: &http::Method,
         route: &Compiled,
+        now: Moment,
     ) -> Result<Option<Rc<Caller>>, Problem> {
-        let caller = authenticate::caller(self, tokens, headers).await;
+        let caller = authenticate::caller(self, tokens, headers, now).await;
         authorize::check(route, method, caller)
+    }
+
+    /// Forgets tokens whose life is over.
+    pub(crate) fn sweep(&self, now: Moment) {
+        self.0.borrow_mut().retain(|caller| !authenticate::is_over(caller, now));
     }
 }
 

@@ -46,8 +46,10 @@ impl Endpoint {
         self.active.load(Ordering::Relaxed)
     }
 
-    pub(super) fn is_ejected(&self, now: u64) -> bool {
-        self.ejected_until.load(Ordering::Relaxed) > now
+    pub(super) fn is_ejected(&self) -> bool {
+        // Nearly none ever was, and the time is not free.
+        let until = self.ejected_until.load(Ordering::Relaxed);
+        until != 0 && until > now_millis()
     }
 
     pub(super) fn succeeded(&self) {
@@ -61,13 +63,12 @@ impl Endpoint {
     /// Counts a failure; true when this one ejects the address.
     pub(super) fn failed(&self) -> bool {
         let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
-        let now = now_millis();
-        if failures < FAILURES || self.is_ejected(now) {
+        if failures < FAILURES || self.is_ejected() {
             return false;
         }
         let times = self.ejections.fetch_add(1, Ordering::Relaxed).min(10);
         let pause = FIRST_EJECTION.saturating_mul(1 << times).min(LONGEST_EJECTION);
-        self.ejected_until.store(now + millis(pause), Ordering::Relaxed);
+        self.ejected_until.store(now_millis() + millis(pause), Ordering::Relaxed);
         true
     }
 }

@@ -12,6 +12,7 @@ mod resolve;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use foldhash::fast::RandomState;
 use platform_components::Name;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
@@ -20,7 +21,6 @@ use self::breaker::Breaker;
 use self::budget::Budget;
 pub(crate) use self::endpoint::{Endpoint, Lease};
 pub(crate) use self::pool::{Connection, Pool};
-use crate::clock::now_millis;
 use crate::routes::{Table, Target};
 
 /// One upstream of the routes file.
@@ -51,13 +51,12 @@ impl Upstream {
     /// just failed at, too, as long as there are others.
     pub(crate) fn pick(&self, avoid: Option<&Endpoint>) -> Option<Arc<Endpoint>> {
         let endpoints = self.endpoints.borrow();
-        let now = now_millis();
         let least = |usable: &dyn Fn(&Arc<Endpoint>) -> bool| {
             endpoints.iter().filter(|it| usable(it)).min_by_key(|it| it.load()).cloned()
         };
         let avoided = |it: &Arc<Endpoint>| avoid.is_some_and(|avoid| std::ptr::eq(avoid, Arc::as_ptr(it)));
-        least(&|it| !it.is_ejected(now) && !avoided(it))
-            .or_else(|| least(&|it| !it.is_ejected(now)))
+        least(&|it| !it.is_ejected() && !avoided(it))
+            .or_else(|| least(&|it| !it.is_ejected()))
             // When everything fails, it is more likely us or the network: try all.
             .or_else(|| least(&|_| true))
     }
@@ -71,9 +70,8 @@ impl Upstream {
 
     /// Whether another address than `failed` could take the request.
     pub(crate) fn has_other(&self, failed: &Endpoint) -> bool {
-        let now = now_millis();
         let endpoints = self.endpoints.borrow();
-        endpoints.iter().any(|it| !std::ptr::eq(Arc::as_ptr(it), failed) && !it.is_ejected(now))
+        endpoints.iter().any(|it| !std::ptr::eq(Arc::as_ptr(it), failed) && !it.is_ejected())
     }
 
     /// An attempt got an answer.
@@ -106,7 +104,7 @@ impl Upstream {
 /// All upstreams that are or were in use.
 #[derive(Debug)]
 pub(crate) struct Upstreams {
-    known: Mutex<HashMap<Name, Arc<Upstream>>>,
+    known: Mutex<HashMap<Name, Arc<Upstream>, RandomState>>,
     handle: Handle,
 }
 
@@ -117,9 +115,9 @@ impl Upstreams {
     }
 
     /// The upstreams of a table. Those that stay where they were keep what is known about them.
-    pub(crate) fn of(&self, table: &Table) -> HashMap<Name, Arc<Upstream>> {
+    pub(crate) fn of(&self, table: &Table) -> HashMap<Name, Arc<Upstream>, RandomState> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut current = HashMap::new();
+        let mut current = HashMap::default();
         for (name, target) in table.targets() {
             let same = known.get(name).filter(|it| it.target == *target).cloned();
             let upstream = same.unwrap_or_else(|| {

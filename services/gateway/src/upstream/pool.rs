@@ -1,31 +1,38 @@
 //! Connections to upstreams. Each thread has its own: nothing is locked, and a request's whole way stays on
 //! one core.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use foldhash::fast::RandomState;
+use futures::FutureExt as _;
 use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use crate::forward::Resumable;
+use crate::serve::Io;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Shorter than any upstream keeps an idle connection, so that it is seldom closed just when it is used.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+/// In sweeps, of which there is one in five seconds.
+const IDLE_SWEEPS: u32 = 4;
 const MOST_IDLE: usize = 256;
 /// The longest head of an answer.
 const LARGEST_HEAD: usize = 64 * 1024;
 
 type Sender = http1::SendRequest<Resumable>;
 
+/// A connection that nobody uses, and since which sweep.
+type Idle = (Sender, u32);
+
 /// The idle connections of one thread.
 #[derive(Default)]
 pub(crate) struct Pool {
-    idle: RefCell<HashMap<SocketAddr, Vec<(Sender, Instant)>>>,
+    idle: RefCell<HashMap<SocketAddr, Vec<Idle>, RandomState>>,
+    sweeps: Cell<u32>,
 }
 
 /// A connection that is in use. Dropping it closes it, unless it is given back.
@@ -47,7 +54,8 @@ impl Pool {
         let used = idle.is_some();
         let sender = match idle {
             Some(sender) => sender,
-            None => tokio::time::timeout(CONNECT_TIMEOUT, open(address)).await??,
+            // Seldom, so it must not make every request's state larger.
+            None => Box::pin(tokio::time::timeout(CONNECT_TIMEOUT, open(address))).await??,
         };
         Ok(Connection { sender, used, address, pool: Rc::downgrade(self) })
     }
@@ -72,8 +80,10 @@ impl Pool {
 
     /// Closes connections that nobody used for a while.
     pub(crate) fn sweep(&self) {
+        let now = self.sweeps.get().wrapping_add(1);
+        self.sweeps.set(now);
         self.idle.borrow_mut().retain(|_, senders| {
-            senders.retain(|(sender, since)| !sender.is_closed() && since.elapsed() < IDLE_TIMEOUT);
+            senders.retain(|(sender, since)| !sender.is_closed() && now.wrapping_sub(*since) <= IDLE_SWEEPS);
             !senders.is_empty()
         });
     }
@@ -89,7 +99,7 @@ impl Connection {
         let mut idle = pool.idle.borrow_mut();
         let senders = idle.entry(self.address).or_default();
         if senders.len() < MOST_IDLE {
-            senders.push((self.sender, Instant::now()));
+            senders.push((self.sender, pool.sweeps.get()));
         }
     }
 }
@@ -99,15 +109,15 @@ async fn open(address: SocketAddr) -> std::io::Result<Sender> {
     stream.set_nodelay(true)?;
     let (sender, connection) = http1::Builder::new()
         .max_buf_size(LARGEST_HEAD)
-        .handshake(TokioIo::new(stream))
+        .handshake(Io::new(stream))
         .await
         .map_err(std::io::Error::other)?;
-    tokio::task::spawn_local(async move {
-        // How a request ended is told to whoever sent it.
-        if let Err(error) = connection.with_upgrades().await {
+    // How a request ended is told to whoever sent it.
+    tokio::task::spawn_local(connection.with_upgrades().map(|ended| {
+        if let Err(error) = ended {
             metrics::counter!("gateway_upstream_connections_broken_total").increment(1);
             tracing::debug!(%error, "a connection to an upstream ended early");
         }
-    });
+    }));
     Ok(sender)
 }
