@@ -18,6 +18,10 @@ use crate::settings::PasswordSettings;
 const QUEUE_FOR_EACH: usize = 16;
 /// How long one waits.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Room that a hash's memory has at least, in blocks; what is not used is never resident. glibc maps what is larger than
+/// 32 MiB alone and gives it back at once; after something smaller was freed it keeps the next one of that size for the
+/// thread (mallopt(3), `M_MMAP_THRESHOLD`).
+const ROOM: usize = 33 * 1024 * 1024 / Block::SIZE;
 /// Bytes of a salt (RFC 9106 §3.1) and of a hash.
 const SALT: usize = 16;
 
@@ -178,7 +182,8 @@ impl Inner {
         password: &Password,
         salt: &[u8],
     ) -> Result<Output, HashError> {
-        let mut memory = self.memory().pop().unwrap_or_default();
+        let mut memory =
+            self.memory().pop().unwrap_or_else(|| Vec::with_capacity(ROOM.max(params.block_count())));
         memory.resize(params.block_count(), Block::new());
         let mut bytes = [0; Output::MAX_LENGTH];
         let length = params.output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN);
