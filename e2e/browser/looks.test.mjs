@@ -5,6 +5,7 @@ import assert from 'node:assert/strict'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { code, shown } from './authenticator.mjs'
 import { launch, Window } from './chromium.mjs'
 import { button, callback, question, somebody } from './platform.mjs'
 
@@ -15,12 +16,17 @@ after(() => browser.close())
 const show = (path) => (window) => window.go(path)
 const send = (path, fields, action) => async (window) => {
   await window.go(path)
+  await fill(window, fields, action)
+}
+/** Fills in a form of the page that is shown, and sends it. */
+async function fill(window, fields, action) {
   for (const [field, value] of Object.entries(fields)) await window.page.fill(`#${field}`, value)
   const loaded = window.page.waitForEvent('load')
   await window.page.click(button(action))
   await loaded
 }
 
+const SECOND_FACTOR = '/identity/account/second-factor'
 const CONSENT = question('looks', { prompt: 'consent', scope: 'openid email profile offline_access order.read' })
 const STRANGER = {
   shop: show('/'),
@@ -54,6 +60,20 @@ const SIGNED_IN = {
   account: show('/identity/account'),
   'account-saved': send('/identity/account', { city: 'Iğdır' }, '/identity/account'),
   'account-wrong': send('/identity/account', { new_password: 'x' }, '/identity/account/password'),
+  'second-factor-off': show(SECOND_FACTOR),
+  'second-factor-set-up': (window, { password }) =>
+    send(SECOND_FACTOR, { 'set-up_current_password': password }, `${SECOND_FACTOR}/set-up`)(window),
+  'second-factor-set-up-wrong': async (window, person) => {
+    person.key = (await shown(window.page))[0]
+    await fill(window, { code: 'x' }, `${SECOND_FACTOR}/confirm`)
+  },
+  'recovery-codes': async (window, { key }) => fill(window, { code: code(key) }, `${SECOND_FACTOR}/confirm`),
+  'second-factor-on': show(SECOND_FACTOR),
+  'second-factor-wrong': send(SECOND_FACTOR, { off_current_password: 'x', off_code: 'x' }, `${SECOND_FACTOR}/off`),
+  'sign-in-code': (window, { email, password }) =>
+    send('/identity/sign-in', { email, password }, '/identity/sign-in')(window),
+  'sign-in-code-wrong': (window) => fill(window, { code: 'x' }, '/identity/sign-in/code'),
+  'sign-in-recovery-code': show('/identity/sign-in/code?with=recovery-code'),
   delete: show('/identity/account/delete'),
   'delete-wrong': send('/identity/account/delete', { current_password: 'x' }, '/identity/account/delete'),
   // As often as it costs no wait, and once more.

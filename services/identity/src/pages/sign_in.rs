@@ -6,7 +6,7 @@ use http::{HeaderValue, StatusCode};
 
 use super::form::{Field, FormView};
 use super::layout::{FormPage, Layout, page};
-use super::{Form, State, Visit, failed, go_to, later, second_step, unavailable, with_continue};
+use super::{Form, State, Visit, failed, go_to, later, second_step, with_continue};
 use crate::accounts::{Account, AccountError, Attempt, Email, Password, SignInError, Unacceptable};
 use crate::capability;
 use crate::cookies::Cookie;
@@ -98,12 +98,15 @@ pub(super) async fn signed_in(
         Ok(signed_in) => signed_in?.1,
         Err(error) => return Some(Err(failed(visit, &AccountError::from(error)))),
     };
-    let Ok(device) = capability::generate() else { return Some(Err(unavailable(visit))) };
+    Some(Ok([signed_in].into_iter().chain(remembered(state, account).await).collect()))
+}
+
+/// The cookie by which a browser is known from now on. Without it, it is a stranger the next time, and that is all.
+pub(super) async fn remembered(state: &State, account: &Account) -> Option<HeaderValue> {
+    let device = capability::generate().ok()?;
     let hash = capability::sha256(device.as_bytes());
-    let remembered = state.throttle.remember(&hash, account.id, platform_service::now()).await;
-    // Without it the browser is a stranger the next time, and that is all.
-    let device = remembered.ok().and_then(|kept| state.pages.jar().set(Cookie::Device, &device, Some(kept)));
-    Some(Ok([signed_in].into_iter().chain(device).collect()))
+    let kept = state.throttle.remember(&hash, account.id, platform_service::now()).await.ok()?;
+    state.pages.jar().set(Cookie::Device, &device, Some(kept))
 }
 
 fn view(visit: &Visit, email: &str) -> FormView {

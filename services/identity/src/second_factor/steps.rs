@@ -51,7 +51,8 @@ impl SecondFactors {
         let now = platform_service::now();
         let given = Given::parse(text).map_err(AccountError::Code)?;
         let Some(hash) = hash(value, browser) else { return Ok(None) };
-        let counted = self.throttle.code(account.id, address, device, now).await?;
+        let counted =
+            self.throttle.code((account.id, account.second_factor_at), address, device, now).await?;
         let counted = counted.map_err(AccountError::too_many)?;
         if !self.store.count_try(&hash, account.id, MOST_TRIES, now).await? {
             self.throttle.take_back(&counted).await?;

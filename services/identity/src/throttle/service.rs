@@ -79,15 +79,18 @@ impl Throttle {
     }
 
     /// Counts an attempt to give a second factor after the right password, by the same rules and apart from it: whoever
-    /// gives the password again gets no more tries.
+    /// gives the password again gets no more tries. No device is known for it but by a second factor, which counts
+    /// `since` then: who had just the password before may have made any number of them.
     pub(crate) async fn code(
         &self,
-        account: Uuid,
+        (account, since): (Uuid, Option<OffsetDateTime>),
         address: &str,
         device: Option<Hash>,
         now: OffsetDateTime,
     ) -> Result<Result<Counted, Verdict>, StoreError> {
-        let known = self.known(Some(account), device, now).await?;
+        // One that was remembered before ends before this.
+        let after = since.map_or(now, |since| since + DEVICE).max(now);
+        let known = self.known(since.map(|_| account), device, after).await?;
         let own = known.map_or_else(
             || key("code", &account.to_string()),
             |device| key("code-device", &hex::encode(device)),

@@ -89,9 +89,13 @@ pub(crate) async fn wrong_codes_make_whoever_sends_them_wait_but_not_a_known_bro
     let settings = [("SIGN_IN_FREE_FAILURES", "3"), ("SIGN_IN_FIRST_DELAY_SECONDS", "600")];
     let house = House::with(engine, &settings).await;
     let mut owner = house.signed_up(ADA).await;
+    // Who had just the password before it was turned on has known browsers, as many as they want.
+    let mut attacker = house.browser();
+    attacker.sign_in(ADA, PASSWORD).await.assert_status(303);
+    assert!(attacker.cookie("id-device").is_some());
     let (key, _) = turned_on(&mut owner).await;
     let wrong = wrong_code(&key);
-    let mut attacker = half_signed_in(&house, ADA).await;
+    attacker.sign_in(ADA, PASSWORD).await.assert_status(303);
     for _ in 0..4 {
         attacker.submit(CODE, &[("code", &wrong)]).await.assert_status(422);
     }

@@ -16,7 +16,7 @@ use crate::second_factor::RecoveryCode;
 /// Whether signing in takes a second factor.
 #[derive(Serialize, utoipa::ToSchema)]
 pub(super) struct SecondFactorDocument {
-    /// Since when; absent when it takes none.
+    /// Since when; `null` when it takes none.
     #[serde(with = "time::serde::rfc3339::option")]
     since: Option<OffsetDateTime>,
     /// How many recovery codes were not used yet.

@@ -4,7 +4,7 @@
 use askama::Template;
 use axum::extract;
 use axum::response::Response;
-use http::StatusCode;
+use http::{StatusCode, header};
 
 use super::{WRONG_PASSWORD, whose};
 use crate::accounts::{Account, AccountError, Password, Unacceptable};
@@ -12,7 +12,7 @@ use crate::language::Texts as _;
 use crate::pages::form::{Field, FormView, Look};
 use crate::pages::layout::{Layout, page};
 use crate::pages::second_factor::{Place, code_field, codes, secret, secret_again};
-use crate::pages::{Form, State, Visit, failed, go_to};
+use crate::pages::{Form, State, Visit, failed, go_to, sign_in};
 
 const PAGE: &str = "/identity/account/second-factor";
 
@@ -85,7 +85,14 @@ pub(in crate::pages) async fn confirm(
         Err(answer) => return answer,
     };
     match state.second_factors.confirm(&account, form.text("code"), Some(session.id)).await {
-        Ok(new) => codes(&visit, &new, PAGE),
+        Ok(new) => {
+            let mut answer = codes(&visit, &new, PAGE);
+            // What it was known by counts for the password alone.
+            if let Some(cookie) = sign_in::remembered(&state, &account).await {
+                answer.headers_mut().append(header::SET_COOKIE, cookie);
+            }
+            answer
+        }
         Err(AccountError::Code(error)) => secret_again(&visit, &place(), error),
         Err(error) => failed(&visit, &error),
     }
