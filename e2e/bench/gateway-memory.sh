@@ -23,7 +23,7 @@ upstreams:
   photostock: {url: "http://127.0.0.1:9322"}
   web: {url: "http://127.0.0.1:9320"}
 routes:
-  - {path: /services/order/v1, upstream: order, methods: [GET], audience: order, bodyLimitBytes: 0, timeoutSeconds: 10}
+  - {path: /services/order/v1, upstream: order, methods: [GET], audience: order, exchange: false, bodyLimitBytes: 0, timeoutSeconds: 10}
   - {path: /long, upstream: photostock, methods: [GET, POST], bodyLimitBytes: $bytes, timeoutSeconds: 120}
   - {path: /, upstream: web, methods: [GET], bodyLimitBytes: 0, timeoutSeconds: 10}
 EOF
