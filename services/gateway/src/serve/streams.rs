@@ -209,7 +209,7 @@ mod tests {
             let (pace, streams) = connection();
             let (stuck, slow, idle) = (answering(&streams), answering(&streams), answering(&streams));
             let (_withheld, mut read) = (stuck.0.offer(PIECE), slow.0.offer(PIECE));
-            for _ in 0..3 {
+            for _ in 0..2 {
                 looks(&streams, PATIENCE);
                 assert!(!ended(&slow.1).await && !ended(&idle.1).await);
                 read.advance(LEAST_BYTES);
