@@ -141,7 +141,7 @@ mod tests {
 
     fn table() -> Table {
         let file = routes_file(|name| format!("http://demo-{name}:8080"));
-        super::super::load::compile(file, "").unwrap()
+        super::super::load::build(file, "").unwrap()
     }
 
     #[test]

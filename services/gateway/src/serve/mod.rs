@@ -5,6 +5,7 @@
 
 mod body;
 mod connection;
+mod flow;
 mod frames;
 mod io;
 mod pace;

@@ -105,9 +105,9 @@ impl Pace {
         self.partly.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the client was in the middle of something.
+    /// Whether the client was in the middle of something, and it is that which it owes.
     pub(super) fn is_partly(&self) -> bool {
-        self.partly.load(Ordering::Relaxed)
+        self.partly.load(Ordering::Relaxed) && self.owing.load(Ordering::Relaxed) != NEVER
     }
 
     /// Whether a request is in work, during which nothing is read.

@@ -13,15 +13,9 @@ use slab::Slab;
 use tokio::task::JoinHandle;
 
 use super::body::Piece;
+use super::flow::{Flow, Found};
 use super::frames::Budget;
 use super::pace::Pace;
-
-/// A client takes [`LEAST_BYTES`] of what there is for it in so many looks, or is given up: as soon as
-/// `TCP_USER_TIMEOUT` does it. nginx waits 60 s for the first byte of them (`send_timeout`), Envoy 300 s
-/// (`stream_idle_timeout`).
-const PATIENCE: u32 = 30;
-/// A share of the slowest line is more: it makes a byte at a time useless, and punishes nobody.
-const LEAST_BYTES: usize = 1024;
 
 /// The streams of one connection.
 #[derive(Debug)]
@@ -33,33 +27,6 @@ pub(super) struct Streams {
     /// Whether the socket took less than there was.
     full: Cell<bool>,
     pub(super) budget: Budget,
-}
-
-/// One answer on its way out.
-#[derive(Debug, Default)]
-struct Flow {
-    /// Bytes that were handed over and are not written yet.
-    waiting: usize,
-    /// Bytes that were written since looks are counted.
-    taken: usize,
-    /// Looks that found something waiting.
-    looks: u32,
-    /// Whether there is more to come.
-    open: bool,
-    /// What makes the answer. None once its end was handed over.
-    task: Option<JoinHandle<()>>,
-}
-
-impl Flow {
-    /// For how many looks its client has taken nothing worth the name.
-    fn look(&mut self) -> u32 {
-        if self.waiting == 0 || self.taken >= LEAST_BYTES {
-            (self.looks, self.taken) = (0, 0);
-        } else {
-            self.looks += 1;
-        }
-        self.looks
-    }
 }
 
 impl Streams {
@@ -75,7 +42,7 @@ impl Streams {
 
     /// A request begins. Its task [`runs`](Self::runs) at once.
     pub(super) fn begin(this: &Rc<Self>) -> Answering {
-        let key = this.flows.borrow_mut().insert(Flow { open: true, ..Flow::default() });
+        let key = this.flows.borrow_mut().insert(Flow::new());
         this.latest.set(Some(key));
         Answering { streams: this.clone(), key }
     }
@@ -83,7 +50,7 @@ impl Streams {
     /// The task of the request that has just begun was started.
     pub(super) fn runs(&self, task: JoinHandle<()>) {
         if let Some(key) = self.latest.take() {
-            self.change(key, |flow| flow.task = Some(task));
+            self.change(key, |flow| flow.runs(task));
         }
     }
 
@@ -101,19 +68,18 @@ impl Streams {
         }
         for (_, flow) in self.flows.borrow_mut().iter_mut() {
             match flow.look() {
-                looks if looks == PATIENCE + 1 => {
-                    match flow.task.take() {
-                        // The stream is reset, and what the answer holds is given back.
-                        Some(task) => task.abort(),
-                        // Its end lies in hyper, where nobody can take it back: others may finish.
-                        None => self.pace.finish(),
-                    }
-                    metrics::counter!("gateway_streams_stalled_total").increment(1);
-                    tracing::debug!("a client does not take its answer");
+                Found::Fine => continue,
+                // The stream is reset, and what the answer holds is given back.
+                Found::Stalled(Some(task)) => task.abort(),
+                // Its end lies in hyper, where nobody can take it back: others may finish.
+                Found::Stalled(None) => self.pace.finish(),
+                Found::Hopeless => {
+                    self.pace.leave();
+                    continue;
                 }
-                looks if looks > 2 * PATIENCE => self.pace.leave(),
-                _ => {}
             }
+            metrics::counter!("gateway_streams_stalled_total").increment(1);
+            tracing::debug!("a client does not take its answer");
         }
     }
 
@@ -121,22 +87,19 @@ impl Streams {
         let mut flows = self.flows.borrow_mut();
         let Some(flow) = flows.get_mut(key) else { return };
         change(flow);
-        if flow.waiting == 0 && !flow.open {
+        if flow.is_over() {
             flows.remove(key);
         }
     }
 
     /// Some of a piece was written.
     pub(super) fn taken(&self, key: usize, bytes: usize) {
-        self.change(key, |flow| {
-            flow.waiting -= bytes;
-            flow.taken += bytes;
-        });
+        self.change(key, |flow| flow.take(bytes));
     }
 
     /// The rest of a piece never will be.
     pub(super) fn dropped(&self, key: usize, bytes: usize) {
-        self.change(key, |flow| flow.waiting -= bytes);
+        self.change(key, |flow| flow.drop_piece(bytes));
     }
 }
 
@@ -154,22 +117,20 @@ impl Answering {
         if bytes.is_empty() {
             return Piece::new(bytes, None);
         }
-        self.streams.change(self.key, |flow| flow.waiting += bytes.len());
+        self.streams.change(self.key, |flow| flow.offer(bytes.len()));
         Piece::new(bytes, Some((self.streams.clone(), self.key)))
     }
 }
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        self.streams.change(self.key, |flow| {
-            flow.open = false;
-            flow.task = None;
-        });
+        self.streams.change(self.key, Flow::close);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::flow::{LEAST_BYTES, PATIENCE};
     use super::super::pace::{Order, Paces};
     use super::*;
     use bytes::Buf as _;
@@ -288,8 +249,9 @@ mod tests {
             let (second, _) = answering(&streams);
             let other = second.offer(PIECE);
             drop(piece);
-            assert_eq!(streams.flows.borrow()[0].waiting, PIECE.len());
-            drop((second, other));
+            drop(second);
+            assert_eq!(streams.flows.borrow().len(), 1);
+            drop(other);
             assert!(streams.flows.borrow().is_empty());
         })
         .await;
