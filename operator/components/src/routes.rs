@@ -2,6 +2,7 @@
 //! add fields and routes; they never change the meaning of those that are there.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
@@ -136,6 +137,9 @@ pub struct RoutesFile {
 pub struct Upstream {
     /// Its base URL.
     pub url: String,
+    /// Where it is, instead of wherever the URL's name resolves to: `address:port`, as many as there are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<SocketAddr>,
 }
 
 /// One route.
@@ -330,7 +334,7 @@ pub fn routes_file(url: impl Fn(Name) -> String) -> RoutesFile {
     let mut file =
         RoutesFile { version: ROUTES_VERSION, upstreams: BTreeMap::new(), limits, routes: Vec::new() };
     for component in components().iter().filter(|component| !component.routes.is_empty()) {
-        file.upstreams.insert(component.name, Upstream { url: url(component.name) });
+        file.upstreams.insert(component.name, Upstream { url: url(component.name), addresses: Vec::new() });
         for route in component.routes {
             let whole = rendered(component.name, route);
             if route.audience.is_some() {

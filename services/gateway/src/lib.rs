@@ -23,6 +23,7 @@ mod reload;
 mod routes;
 mod serve;
 mod settings;
+mod switch;
 mod tokens;
 mod upstream;
 

@@ -90,7 +90,7 @@ pub(super) fn compile(file: RoutesFile, text: &str) -> Result<Table, RoutesError
             let line = line_of(text, "url", Some(&upstream.url), 0);
             RoutesError::Upstream { line, name, reason }
         })?;
-        upstreams.insert(name, target);
+        upstreams.insert(name, Target { addresses: upstream.addresses, ..target });
     }
     for (name, limit) in &file.limits {
         if limit.requests == 0 || limit.per_seconds == 0 || limit.burst == 0 {
@@ -216,6 +216,7 @@ fn target(url: &str) -> Result<Target, String> {
         host: authority.host().trim_matches(['[', ']']).to_owned(),
         port: authority.port_u16().unwrap_or(80),
         authority: HeaderValue::from_str(authority.as_str()).map_err(|_| wrong())?,
+        addresses: Vec::new(),
     })
 }
 

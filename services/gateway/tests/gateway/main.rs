@@ -15,6 +15,7 @@ mod life;
 mod limits;
 mod pages;
 mod paths;
+mod patience;
 mod protocols;
 mod proxy;
 mod reload;
