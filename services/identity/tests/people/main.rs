@@ -24,7 +24,8 @@ use account::{
 };
 use codes::what_is_no_code_is_refused_and_costs_no_try;
 use forms::{
-    a_form_from_elsewhere_is_refused, a_password_is_hidden_while_it_is_typed_and_may_be_pasted_or_filled_in,
+    a_forged_form_is_refused_before_anybody_asks_whose_it_is, a_form_from_elsewhere_is_refused,
+    a_password_is_hidden_while_it_is_typed_and_may_be_pasted_or_filled_in,
     forms_that_no_browser_would_send_are_refused_with_a_page,
     pages_come_in_two_languages_and_with_headers_that_protect,
     what_is_wrong_with_a_form_is_said_at_the_field_and_nothing_typed_is_lost,
@@ -96,6 +97,7 @@ engine_tests! {
     a_deleted_account_is_gone_and_its_address_is_free,
     after_signing_in_only_local_paths_are_followed,
     a_form_from_elsewhere_is_refused,
+    a_forged_form_is_refused_before_anybody_asks_whose_it_is,
     forms_that_no_browser_would_send_are_refused_with_a_page,
     bodies_that_are_wrong_are_refused,
     the_first_administrator_is_made_once_and_keeps_a_new_password,
