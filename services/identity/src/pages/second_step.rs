@@ -5,6 +5,7 @@ use axum::extract::{self, FromRequestParts};
 use axum::response::Response;
 use http::request::Parts;
 use http::{StatusCode, header};
+use platform_http::problem::Chain;
 
 use super::form::{FormOf, FormView};
 use super::layout::{FormPage, Layout, page};
@@ -176,7 +177,7 @@ pub(super) async fn set_up(
 pub(super) async fn confirm(
     extract::State(state): extract::State<State>,
     visit: Visit,
-    FormOf(Step { account, value }, form): FormOf<Step>,
+    FormOf(Step { account, .. }, form): FormOf<Step>,
 ) -> Response {
     let new = match state.second_factors.confirm(&account, form.text("code"), None).await {
         Ok(new) => new,
@@ -187,21 +188,22 @@ pub(super) async fn confirm(
         }
         Err(error) => return failed(&visit, &error),
     };
-    // The account is another one since it was turned on; its sign-ins that were under way have ended with that.
-    drop(state.second_factors.end_step(&value, visit.csrf.token()).await);
-    let entered = match state.accounts.find(account.id).await {
-        Ok(Some(now)) if now.password_hash == account.password_hash => {
-            sign_in::signed_in(&state, &visit, &now, Methods::Code).await
+    // The account is another one since, and every sign-in that was under way has ended with the change: this step too.
+    let now = match state.accounts.find(account.id).await {
+        Ok(now) => now.filter(|now| now.password_hash == account.password_hash),
+        Err(error) => {
+            tracing::warn!(error = %Chain(&error), "who has set a second factor up can't be signed in");
+            None
         }
-        Ok(_) => None,
-        Err(error) => return failed(&visit, &AccountError::from(error)),
+    };
+    let entered = match now {
+        Some(now) => sign_in::signed_in(&state, &visit, &now, Methods::Code).await,
+        None => None,
     };
     // Whatever came between, the codes are shown: they never are again.
     let mut answer = codes(&visit, &new, visit.continue_to().unwrap_or("/"));
-    if let Some(Ok(cookies)) = entered {
-        for cookie in cookies {
-            answer.headers_mut().append(header::SET_COOKIE, cookie);
-        }
+    for cookie in entered.and_then(Result::ok).into_iter().flatten() {
+        answer.headers_mut().append(header::SET_COOKIE, cookie);
     }
     without_step(&state, answer)
 }

@@ -57,6 +57,7 @@ pub(crate) async fn a_second_factor_counts_from_its_first_code_and_is_asked_for_
     let entered = browser.submit_shown(&asked, CODE, &[("code", &code(&key, 1))]).await.expect(303);
     assert_eq!(entered.header("location"), Some("/"));
     assert!(browser.is_signed_in().await && browser.cookie("id-step").is_none());
+    assert_eq!(count(&house, "sign_in_steps").await, 0, "the step is over");
 }
 
 pub(crate) async fn a_set_up_waits_ten_minutes_and_the_newest_secret_counts(engine: Engine) {
@@ -112,6 +113,7 @@ pub(crate) async fn whoever_must_have_a_second_factor_sets_it_up_before_anything
     let codes = browser.submit_shown(&secret, confirm, &[("code", &code(&key, 0))]).await.expect(200).text();
     assert!(shown(&codes).len() == 10 && codes.contains("href=\"/learning\""), "{codes}");
     assert!(browser.is_signed_in().await && browser.cookie("id-step").is_none());
+    assert_eq!(count(&house, "sign_in_steps").await, 0, "the step is over");
     half_signed_in(&house, ADA).await.submit(CODE, &[("code", &code(&key, 1))]).await.assert_status(303);
 
     // Signing up leads there, too.
