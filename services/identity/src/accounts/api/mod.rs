@@ -10,12 +10,15 @@ mod second_factor;
 #[cfg(test)]
 mod tests;
 
+use platform_http::{Problem, problem};
 use url::Url;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use uuid::Uuid;
 
 pub(crate) use access::refuse_ended;
 
+use super::domain::Account;
 use super::service::Accounts;
 use crate::consents::Consents;
 use crate::second_factor::SecondFactors;
@@ -45,6 +48,11 @@ impl State {
     ) -> Self {
         let (own, users) = (public("/v1/account"), public("/v1/users"));
         Self { accounts, sessions, consents, second_factors, own, users }
+    }
+
+    /// The caller's account. A token may be valid a little longer than its account.
+    async fn account(&self, id: Uuid) -> Result<Account, Problem> {
+        Ok(self.accounts.find(id).await?.ok_or(problem::NOT_FOUND)?)
     }
 }
 
