@@ -45,6 +45,11 @@ pub(crate) enum StoreError {
     Database(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+impl StoreError {
+    /// A row without what its table demands.
+    pub(crate) const UNREADABLE: Self = Self::Corrupt("a column has another type or is empty");
+}
+
 impl From<OutboxError> for StoreError {
     fn from(error: OutboxError) -> Self {
         Self::Database(Box::new(error))
