@@ -74,6 +74,7 @@ const SQLSERVER_MIGRATIONS: &[Migration] = &[
     Migration { version: 4, sql: include_str!("../migrations/sqlserver/0004_grants.sql") },
     Migration { version: 5, sql: include_str!("../migrations/sqlserver/0005_updated_at.sql") },
     Migration { version: 6, sql: include_str!("../migrations/sqlserver/0006_second_factors.sql") },
+    Migration { version: 7, sql: include_str!("../migrations/sqlserver/0007_recovery_code_used.sql") },
 ];
 
 const ROTATE_KEYS: Command = Command {

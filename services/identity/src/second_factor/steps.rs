@@ -58,7 +58,7 @@ impl SecondFactors {
             self.throttle.take_back(&counted).await?;
             return Ok(None);
         }
-        let Some(methods) = self.verify(account.id, &given, now).await? else {
+        let Some(methods) = self.verify(account, &given, now).await? else {
             return Err(AccountError::Code(Given::WRONG));
         };
         self.throttle.forgive(&counted).await?;

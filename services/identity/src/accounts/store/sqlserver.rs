@@ -178,7 +178,7 @@ impl AccountStore for SqlServerAccounts {
     async fn enqueue(&self, mails: &[Mail]) -> Result<(), StoreError> {
         let mut tx = self.0.begin().await?;
         for mail in mails {
-            enqueue(&mut tx, mail).await?;
+            mail::enqueue_on_sqlserver(&mut tx, mail).await?;
         }
         Ok(tx.commit().await?)
     }
@@ -229,30 +229,11 @@ async fn apply(tx: &mut Transaction, account: Uuid, effects: &Effects) -> Result
         second_factor::apply_on_sqlserver(tx, account, change, effects.at).await?;
     }
     for mail in &effects.mails {
-        enqueue(tx, mail).await?;
+        mail::enqueue_on_sqlserver(tx, mail).await?;
     }
     for event in &effects.events {
         outbox::sqlserver::append(tx, event).await?;
     }
-    Ok(())
-}
-
-/// One that waits already is not joined by another of its kind to the same address.
-async fn enqueue(tx: &mut Transaction, mail: &Mail) -> Result<(), StoreError> {
-    tx.execute(
-        "INSERT INTO mails (id, account_id, kind, email, language, attempts, created_at, next_at)
-         SELECT @P1, @P2, @P3, @P4, @P5, 0, @P6, @P6
-         WHERE NOT EXISTS (SELECT 1 FROM mails WHERE account_id = @P2 AND kind = @P3 AND email = @P4)",
-        &[
-            &mail.id.as_bytes().as_slice(),
-            &mail.account_id.as_bytes().as_slice(),
-            &mail.kind.as_str(),
-            &mail.email.as_str(),
-            &mail.language.code(),
-            &utc(mail.created_at),
-        ],
-    )
-    .await?;
     Ok(())
 }
 

@@ -114,6 +114,25 @@ impl MailStore for SqlServerMails {
     }
 }
 
+/// As [`enqueue_in`](super::enqueue_in).
+pub(crate) async fn enqueue_on_sqlserver(tx: &mut Transaction, mail: &Mail) -> Result<(), StoreError> {
+    tx.execute(
+        "INSERT INTO mails (id, account_id, kind, email, language, attempts, created_at, next_at)
+         SELECT @P1, @P2, @P3, @P4, @P5, 0, @P6, @P6
+         WHERE NOT EXISTS (SELECT 1 FROM mails WHERE account_id = @P2 AND kind = @P3 AND email = @P4)",
+        &[
+            &mail.id.as_bytes().as_slice(),
+            &mail.account_id.as_bytes().as_slice(),
+            &mail.kind.as_str(),
+            &mail.email.as_str(),
+            &mail.language.code(),
+            &utc(mail.created_at),
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
 /// As [`withdraw_in`](super::withdraw_in).
 pub(crate) async fn withdraw_on_sqlserver(tx: &mut Transaction, account: Uuid) -> Result<(), StoreError> {
     // Mails first: a link can be made only of a mail that is still there.

@@ -9,6 +9,7 @@ use super::{Change, Kept, SecondFactorStore};
 use crate::accounts::StoreError;
 use crate::capability::Hash;
 use crate::keys::Sealed;
+use crate::mail::{self, Mail};
 
 /// Second factors in PostgreSQL. Cheap to clone.
 #[derive(Clone)]
@@ -65,10 +66,21 @@ impl SecondFactorStore for PostgresSecondFactors {
         Ok(accepted.rows_affected() == 1)
     }
 
-    async fn spend(&self, account: Uuid, code: &Hash) -> Result<bool, StoreError> {
+    async fn spend(&self, account: Uuid, code: &Hash, mail: &Mail) -> Result<bool, StoreError> {
+        let mut tx = self.0.begin().await?;
+        // Account before code, as in every change of an account, so that the two never wait for each other.
+        sqlx::query("SELECT 1 FROM accounts WHERE id = $1 FOR KEY SHARE")
+            .bind(account)
+            .execute(&mut *tx)
+            .await?;
         let sql = "DELETE FROM recovery_codes WHERE account_id = $1 AND code_hash = $2";
-        let spent = sqlx::query(sql).bind(account).bind(code.as_slice()).execute(&self.0).await?;
-        Ok(spent.rows_affected() == 1)
+        let spent = sqlx::query(sql).bind(account).bind(code.as_slice()).execute(&mut *tx).await?;
+        if spent.rows_affected() == 0 {
+            return Ok(false);
+        }
+        mail::enqueue_in(&mut tx, mail).await?;
+        tx.commit().await?;
+        Ok(true)
     }
 
     async fn codes_left(&self, account: Uuid) -> Result<u32, StoreError> {

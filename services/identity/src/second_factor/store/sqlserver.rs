@@ -10,6 +10,7 @@ use super::{Change, Kept, SecondFactorStore};
 use crate::accounts::StoreError;
 use crate::capability::Hash;
 use crate::keys::Sealed;
+use crate::mail::{self, Mail};
 
 /// Second factors in SQL Server. Cheap to clone.
 #[derive(Clone)]
@@ -62,9 +63,19 @@ impl SecondFactorStore for SqlServerSecondFactors {
         Ok(self.0.execute(sql, &[&account.as_bytes().as_slice(), &step]).await? == 1)
     }
 
-    async fn spend(&self, account: Uuid, code: &Hash) -> Result<bool, StoreError> {
+    async fn spend(&self, account: Uuid, code: &Hash, mail: &Mail) -> Result<bool, StoreError> {
+        let mut tx = self.0.begin().await?;
+        let account = account.as_bytes().as_slice();
+        // Account before code, as in every change of an account, so that the two never wait for each other.
+        tx.query("SELECT version FROM accounts WITH (HOLDLOCK) WHERE id = @P1", &[&account]).await?;
         let sql = "DELETE FROM recovery_codes WHERE account_id = @P1 AND code_hash = @P2";
-        Ok(self.0.execute(sql, &[&account.as_bytes().as_slice(), &code.as_slice()]).await? == 1)
+        if tx.execute(sql, &[&account, &code.as_slice()]).await? == 0 {
+            tx.rollback().await?;
+            return Ok(false);
+        }
+        mail::enqueue_on_sqlserver(&mut tx, mail).await?;
+        tx.commit().await?;
+        Ok(true)
     }
 
     async fn codes_left(&self, account: Uuid) -> Result<u32, StoreError> {
