@@ -165,6 +165,12 @@ impl SecondFactors {
         Ok(accepted)
     }
 
+    /// Forgets set-ups that nobody finished and steps that nobody took.
+    pub(crate) async fn sweep(&self) -> Result<(), StoreError> {
+        let now = platform_service::now();
+        self.store.sweep(now, now - SET_UP).await
+    }
+
     fn secret(&self, account: Uuid, kept: &Kept) -> Result<Secret, AccountError> {
         let keyring = self.keyring.read().map_err(sealing)?;
         let bytes = keyring.open(&name(account), &kept.sealed).map_err(sealing)?;

@@ -64,11 +64,6 @@ impl SecondFactors {
         self.throttle.forgive(&counted).await?;
         Ok(self.store.end_step(&hash).await?.then_some(methods))
     }
-
-    /// Forgets steps that nobody took.
-    pub(crate) async fn sweep(&self) -> Result<(), StoreError> {
-        self.store.sweep(platform_service::now()).await
-    }
 }
 
 /// What is kept of a cookie and of what binds it to its browser.

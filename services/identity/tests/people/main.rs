@@ -47,7 +47,7 @@ use second_factor::{
 };
 use set_up::{
     a_second_factor_counts_from_its_first_code_and_is_asked_for_from_then_on,
-    a_set_up_waits_ten_minutes_and_the_newest_secret_counts,
+    a_set_up_that_nobody_finishes_is_forgotten, a_set_up_waits_ten_minutes_and_the_newest_secret_counts,
     whoever_must_have_a_second_factor_sets_it_up_before_anything_else,
 };
 use sign_in::{
@@ -122,6 +122,7 @@ engine_tests! {
     a_recovery_code_signs_in_once_and_new_ones_replace_it,
     turning_it_off_takes_password_and_code_and_ends_other_sessions,
     a_set_up_waits_ten_minutes_and_the_newest_secret_counts,
+    a_set_up_that_nobody_finishes_is_forgotten,
     a_forgotten_password_does_not_lead_around_the_second_factor,
     whoever_must_have_a_second_factor_sets_it_up_before_anything_else,
     what_is_no_code_is_refused_and_costs_no_try,

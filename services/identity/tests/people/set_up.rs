@@ -1,10 +1,12 @@
 //! Setting a second factor up: by whoever wants one, and by whoever must have one.
 
-use platform_testkit::Engine;
+use std::time::Duration;
+
+use platform_testkit::{Engine, eventually};
 
 use crate::authenticator::{code, wrong_code};
-use crate::second_factor::{CODE, PAGE, count, half_signed_in, shown};
-use crate::support::{ADA, House, PASSWORD, hidden};
+use crate::second_factor::{CODE, PAGE, count, half_signed_in, shown, turned_on};
+use crate::support::{ADA, Browser, House, PASSWORD, hidden};
 
 pub(crate) async fn a_second_factor_counts_from_its_first_code_and_is_asked_for_from_then_on(engine: Engine) {
     let house = House::open(engine).await;
@@ -87,6 +89,29 @@ pub(crate) async fn a_set_up_waits_ten_minutes_and_the_newest_secret_counts(engi
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 409], "{} {}", a.text(), b.text());
     assert_eq!(count(&house, "recovery_codes").await, 10);
+}
+
+pub(crate) async fn a_set_up_that_nobody_finishes_is_forgotten(engine: Engine) {
+    let mut house = House::open(engine).await;
+    let (mut given_up, mut waiting) = (house.signed_up(ADA).await, house.signed_up("eve@example.com").await);
+    turned_on(&mut house.signed_up("bob@example.com").await).await;
+    let begin = async |browser: &mut Browser| {
+        let page = browser.get(PAGE).await.text();
+        let password = [("current_password", PASSWORD)];
+        browser.submit_shown(&page, &format!("{PAGE}/set-up"), &password).await.assert_status(200);
+    };
+    begin(&mut given_up).await;
+    house.database.sql().await.execute("UPDATE second_factors SET created_at = {now-700}", &[]).await;
+    begin(&mut waiting).await;
+    assert_eq!(count(&house, "second_factors").await, 3);
+    // What is over is forgotten at each start, too.
+    house.restart().await;
+    eventually(Duration::from_secs(10), || async { count(&house, "second_factors").await == 2 }).await;
+    assert_eq!(
+        count(&house, "second_factors WHERE confirmed_at IS NULL AND created_at > {now-600}").await,
+        1
+    );
+    half_signed_in(&house, "bob@example.com").await;
 }
 
 pub(crate) async fn whoever_must_have_a_second_factor_sets_it_up_before_anything_else(engine: Engine) {

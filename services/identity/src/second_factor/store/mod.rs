@@ -81,6 +81,6 @@ pub(crate) trait SecondFactorStore: Send + Sync {
     /// Ends a step; answers whether it was there.
     async fn end_step(&self, step: &Hash) -> Result<bool, StoreError>;
 
-    /// Deletes steps that are over.
-    async fn sweep(&self, now: OffsetDateTime) -> Result<(), StoreError>;
+    /// Deletes steps that are over, and set-ups that were begun before `begun` and not confirmed.
+    async fn sweep(&self, now: OffsetDateTime, begun: OffsetDateTime) -> Result<(), StoreError>;
 }

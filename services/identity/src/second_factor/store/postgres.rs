@@ -143,8 +143,10 @@ impl SecondFactorStore for PostgresSecondFactors {
         Ok(sqlx::query(sql).bind(step.as_slice()).execute(&self.0).await?.rows_affected() == 1)
     }
 
-    async fn sweep(&self, now: OffsetDateTime) -> Result<(), StoreError> {
+    async fn sweep(&self, now: OffsetDateTime, begun: OffsetDateTime) -> Result<(), StoreError> {
         sqlx::query("DELETE FROM sign_in_steps WHERE expires_at < $1").bind(now).execute(&self.0).await?;
+        let sql = "DELETE FROM second_factors WHERE confirmed_at IS NULL AND created_at < $1";
+        sqlx::query(sql).bind(begun).execute(&self.0).await?;
         Ok(())
     }
 }

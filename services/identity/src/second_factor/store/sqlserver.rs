@@ -126,8 +126,10 @@ impl SecondFactorStore for SqlServerSecondFactors {
         Ok(self.0.execute(sql, &[&step.as_slice()]).await? == 1)
     }
 
-    async fn sweep(&self, now: OffsetDateTime) -> Result<(), StoreError> {
+    async fn sweep(&self, now: OffsetDateTime, begun: OffsetDateTime) -> Result<(), StoreError> {
         self.0.execute("DELETE FROM sign_in_steps WHERE expires_at < @P1", &[&utc(now)]).await?;
+        let sql = "DELETE FROM second_factors WHERE confirmed_at IS NULL AND created_at < @P1";
+        self.0.execute(sql, &[&utc(begun)]).await?;
         Ok(())
     }
 }
