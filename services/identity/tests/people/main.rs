@@ -51,6 +51,7 @@ use set_up::{
     whoever_must_have_a_second_factor_sets_it_up_before_anything_else,
 };
 use sign_in::{
+    a_new_password_makes_strangers_of_the_browsers_before,
     a_parameter_of_argon2_that_rises_is_taken_over_at_sign_in,
     after_signing_in_only_local_paths_are_followed,
     an_address_that_fails_for_many_accounts_waits_and_others_do_not,
@@ -86,6 +87,7 @@ engine_tests! {
     every_sign_in_gives_a_new_cookie_and_a_planted_one_is_worth_nothing,
     signing_out_here_leaves_other_browsers_and_everywhere_does_not,
     failures_make_whoever_fails_wait_but_not_a_known_browser,
+    a_new_password_makes_strangers_of_the_browsers_before,
     an_address_that_fails_for_many_accounts_waits_and_others_do_not,
     a_link_to_reset_the_password_works_once_and_looking_does_not_spend_it,
     an_address_is_verified_by_a_button_and_not_by_a_look,

@@ -251,6 +251,7 @@ pub(crate) async fn a_forgotten_password_does_not_lead_around_the_second_factor(
     let token = hidden(&shown, "token");
     let fields = [("token", token.as_str()), ("new_password", "another horse battery")];
     browser.submit_shown(&shown, "/identity/reset", &fields).await.assert_status(303);
+    assert!(browser.cookie("id-device").is_none(), "the link alone makes a browser known for codes");
     assert!(!browser.is_signed_in().await);
     let asked = browser.sign_in(ADA, "another horse battery").await.expect(303);
     assert_eq!(asked.header("location"), Some(CODE));

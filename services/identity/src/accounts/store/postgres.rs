@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{AccountStore, Effects, EndSessions, Position, StoreError};
 use crate::accounts::domain::{Account, Roles};
 use crate::mail::{self, Mail};
-use crate::{second_factor, sessions};
+use crate::{second_factor, sessions, throttle};
 
 /// Accounts in PostgreSQL. Cheap to clone.
 #[derive(Clone)]
@@ -210,6 +210,9 @@ async fn apply(tx: &mut PgTransaction<'_>, account: Uuid, effects: &Effects) -> 
         EndSessions::AllBut(session) => {
             sessions::end_all_in(tx, account, Some(session), effects.at).await?;
         }
+    }
+    if effects.forgets_devices {
+        throttle::forget_devices_in(tx, account).await?;
     }
     if let Some(change) = &effects.second_factor {
         second_factor::apply_in(tx, account, change, effects.at).await?;

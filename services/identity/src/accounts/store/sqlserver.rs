@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{AccountStore, Effects, EndSessions, Position, StoreError};
 use crate::accounts::domain::{Account, Roles};
 use crate::mail::{self, Mail};
-use crate::{second_factor, sessions};
+use crate::{second_factor, sessions, throttle};
 
 /// Accounts in SQL Server. Cheap to clone.
 #[derive(Clone)]
@@ -224,6 +224,9 @@ async fn apply(tx: &mut Transaction, account: Uuid, effects: &Effects) -> Result
         EndSessions::AllBut(session) => {
             sessions::end_all_on_sqlserver(tx, account, Some(session), effects.at).await?;
         }
+    }
+    if effects.forgets_devices {
+        throttle::forget_devices_on_sqlserver(tx, account).await?;
     }
     if let Some(change) = &effects.second_factor {
         second_factor::apply_on_sqlserver(tx, account, change, effects.at).await?;

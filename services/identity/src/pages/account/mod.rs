@@ -9,7 +9,7 @@ use axum::response::Response;
 use http::request::Parts;
 
 use super::form::FormOf;
-use super::{State, Visit, failed, go_to, with_continue};
+use super::{State, Visit, failed, go_to, sign_in, with_continue};
 use crate::accounts::{self, Account, AccountError, Email, Password, Unacceptable};
 use crate::sessions::Session;
 pub(super) use endings::{delete, end_sessions, show_delete, sign_out, withdraw};
@@ -92,7 +92,10 @@ pub(super) async fn change_password(
     };
     let old = Password::typed(form.text("current_password"));
     match state.accounts.change_password(&account, old, new, Some(session.id)).await {
-        Ok(()) => go_to("/identity/account?notice=password-changed", None),
+        Ok(account) => {
+            let device = sign_in::remembered(&state, &account).await;
+            go_to("/identity/account?notice=password-changed", device)
+        }
         Err(AccountError::WrongPassword) => {
             let wrong = Wrong { current_password: Some(WRONG_PASSWORD), ..Wrong::default() };
             render(&state, &visit, &session, &account, wrong).await

@@ -1,7 +1,7 @@
 //! Failures and known devices in SQL Server.
 
 use async_trait::async_trait;
-use platform_service::sqlserver::{Columns as _, Pool, utc};
+use platform_service::sqlserver::{Columns as _, Pool, Transaction, utc};
 use tiberius::ToSql;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -108,20 +108,15 @@ impl ThrottleStore for SqlServerThrottle {
         &self,
         device: &Hash,
         account: Uuid,
+        password_hash: &str,
         expires_at: OffsetDateTime,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
+        // The lock on the account's row makes a new password come wholly before, or wholly after and see this.
+        let sql = "INSERT INTO known_devices (cookie_hash, account_id, expires_at)
+                   SELECT @P1, @P2, @P3 FROM accounts WITH (UPDLOCK)
+                   WHERE id = @P2 AND password_hash = @P4 AND deleted_at IS NULL";
         let (device, account) = (device.as_slice(), account.as_bytes().as_slice());
-        let parameters: [&dyn ToSql; 3] = [&device, &account, &utc(expires_at)];
-        let sql = "UPDATE known_devices SET account_id = @P2, expires_at = @P3 WHERE cookie_hash = @P1";
-        if self.0.execute(sql, &parameters).await? == 1 {
-            return Ok(());
-        }
-        let sql = "INSERT INTO known_devices (cookie_hash, account_id, expires_at) VALUES (@P1, @P2, @P3)";
-        match self.0.execute(sql, &parameters).await {
-            Ok(_) => Ok(()),
-            Err(error) if error.is_duplicate() => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        Ok(self.0.execute(sql, &[&device, &account, &utc(expires_at), &password_hash]).await? == 1)
     }
 
     async fn sweep(&self, now: OffsetDateTime) -> Result<(), StoreError> {
@@ -129,4 +124,14 @@ impl ThrottleStore for SqlServerThrottle {
         self.0.execute("DELETE FROM known_devices WHERE expires_at < @P1", &[&utc(now)]).await?;
         Ok(())
     }
+}
+
+/// As [`forget_devices_in`](super::forget_devices_in).
+pub(crate) async fn forget_devices_on_sqlserver(
+    tx: &mut Transaction,
+    account: Uuid,
+) -> Result<(), StoreError> {
+    let sql = "DELETE FROM known_devices WHERE account_id = @P1";
+    tx.execute(sql, &[&account.as_bytes().as_slice()]).await?;
+    Ok(())
 }
