@@ -85,6 +85,7 @@ pub(crate) fn start(
     let authorize = Authorize {
         clients: clients.clone(),
         sessions: parts.people.sessions.clone(),
+        consents: parts.people.consents.clone(),
         store: parts.grants,
         screens: screens.clone(),
         tokens: tokens.clone(),

@@ -7,6 +7,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 use platform_components::Grant;
+use platform_http::problem::Chain;
 use time::OffsetDateTime;
 use url::form_urlencoded;
 use utoipa_axum::router::OpenApiRouter;
@@ -16,9 +17,10 @@ use uuid::Uuid;
 use super::decision::{needs_consent, needs_sign_in};
 use super::request::{AuthorizationRequest, PATH, Recipient, Refusal, ResponseMode, SIGNED_IN_AFTER, read};
 use super::response::{response_parameters, see_other, to_client};
-use crate::accounts::Account;
+use crate::accounts::{self, Account};
 use crate::clients::Clients;
-use crate::grants::{Code, GrantStore, Rules, StoreError};
+use crate::consents::Consents;
+use crate::grants::{self, Code, GrantStore, Rules};
 use crate::oauth::{Parameters, Scopes, Secret, form};
 use crate::pages::Form;
 use crate::screens::{Consent, Fault, Screens};
@@ -50,6 +52,7 @@ const KEPT: [&str; 10] = [
 pub(crate) struct Authorize {
     pub(crate) clients: Clients,
     pub(crate) sessions: Sessions,
+    pub(crate) consents: Consents,
     pub(crate) store: Arc<dyn GrantStore>,
     pub(crate) tokens: Tokens,
     pub(crate) rules: Rules,
@@ -60,11 +63,21 @@ pub(crate) fn routes() -> OpenApiRouter<Authorize> {
     OpenApiRouter::new().routes(routes!(authorize, authorize_by_form)).routes(routes!(decide))
 }
 
-impl From<StoreError> for Refusal {
-    fn from(error: StoreError) -> Self {
-        tracing::warn!(error = %platform_http::problem::Chain(&error), "can't authorize now");
-        Self::Page(Fault::Unavailable)
+impl From<grants::StoreError> for Refusal {
+    fn from(error: grants::StoreError) -> Self {
+        unavailable(&error)
     }
+}
+
+impl From<accounts::StoreError> for Refusal {
+    fn from(error: accounts::StoreError) -> Self {
+        unavailable(&error)
+    }
+}
+
+fn unavailable(error: &(dyn std::error::Error + 'static)) -> Refusal {
+    tracing::warn!(error = %Chain(error), "can't authorize now");
+    Refusal::Page(Fault::Unavailable)
 }
 
 /// A client asks for a code, by the browser of whoever signs in.
@@ -188,7 +201,7 @@ impl Authorize {
         };
         let client = &request.recipient.client;
         let given =
-            if client.first_party { None } else { self.store.consent(account.id, &client.id).await? };
+            if client.first_party { None } else { self.consents.given(account.id, &client.id).await? };
         if needs_consent(&request, given.as_ref()) {
             if request.prompt.none {
                 return Err(refuse(&request, "consent_required", "the user has not agreed to this"));
@@ -219,20 +232,17 @@ impl Authorize {
             _ => return Err(Refusal::Page(Fault::Malformed)),
         }
         let client_id = &request.recipient.client.id;
-        let given = self.store.consent(account.id, client_id).await?.unwrap_or_default();
+        let given = self.consents.given(account.id, client_id).await?.unwrap_or_default();
         let scopes: Scopes = given.iter().chain(request.scopes.iter()).collect();
         // What was agreed to long ago and is no scope any more need not be kept.
         let registry = self.clients.registry();
         let scopes = scopes.filtered(|scope| registry.scope(scope).is_some());
-        self.store.give_consent(account.id, client_id, &scopes, now).await?;
+        self.consents.give(account.id, client_id, &scopes, now).await?;
         self.code(headers, &request, &session, now).await
     }
 
     async fn signed_in(&self, headers: &HeaderMap) -> Result<Option<(Session, Account)>, Refusal> {
-        self.sessions.current(headers).await.map_err(|error| {
-            tracing::warn!(error = %platform_http::problem::Chain(&error), "can't read a session");
-            Refusal::Page(Fault::Unavailable)
-        })
+        Ok(self.sessions.current(headers).await?)
     }
 
     /// Whom the client expects. A hint that can't be read (its key may be long gone) says nothing, but without
@@ -311,7 +321,7 @@ impl Authorize {
         self.store.insert_code(&secret.hash(), &code).await?;
         // Taken back in this very moment: whoever did that may not have seen the code.
         let client = &request.recipient.client;
-        if !client.first_party && self.store.consent(session.account_id, &client.id).await?.is_none() {
+        if !client.first_party && self.consents.given(session.account_id, &client.id).await?.is_none() {
             return Err(refuse(request, "access_denied", "the user does not agree any more"));
         }
         let parameters = [("code", secret.encode())];

@@ -226,32 +226,6 @@ impl GrantStore for PostgresGrants {
         Ok(rows.into_iter().zip(tokens).map(|(row, token)| row.into_state(token)).collect())
     }
 
-    async fn consent(&self, account: Uuid, client_id: &str) -> Result<Option<Scopes>, StoreError> {
-        let query = sqlx::query_scalar("SELECT scope FROM consents WHERE account_id = $1 AND client_id = $2");
-        let scope: Option<String> = query.bind(account).bind(client_id).fetch_optional(&self.0).await?;
-        Ok(scope.map(|scope| Scopes::stored(&scope)))
-    }
-
-    async fn give_consent(
-        &self,
-        account: Uuid,
-        client_id: &str,
-        scopes: &Scopes,
-        now: OffsetDateTime,
-    ) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO consents (account_id, client_id, scope, given_at) VALUES ($1, $2, $3, $4)
-             ON CONFLICT (account_id, client_id) DO UPDATE SET scope = $3, given_at = $4",
-        )
-        .bind(account)
-        .bind(client_id)
-        .bind(scopes.to_string())
-        .bind(now)
-        .execute(&self.0)
-        .await?;
-        Ok(())
-    }
-
     async fn use_assertion(&self, hash: &Hash, expires_at: OffsetDateTime) -> Result<bool, StoreError> {
         insert_once(&self.0, "used_assertions", hash, expires_at).await
     }

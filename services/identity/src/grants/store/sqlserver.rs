@@ -243,40 +243,6 @@ impl GrantStore for SqlServerGrants {
         Ok(states)
     }
 
-    async fn consent(&self, account: Uuid, client_id: &str) -> Result<Option<Scopes>, StoreError> {
-        let sql = "SELECT scope FROM consents WHERE account_id = @P1 AND client_id = @P2";
-        let rows = self.0.query(sql, &[&account.as_bytes().as_slice(), &client_id]).await?;
-        rows.first().map(|row| row.value("scope").map(Scopes::stored).ok_or(StoreError::Corrupt)).transpose()
-    }
-
-    async fn give_consent(
-        &self,
-        account: Uuid,
-        client_id: &str,
-        scopes: &Scopes,
-        now: OffsetDateTime,
-    ) -> Result<(), StoreError> {
-        let scope = scopes.to_string();
-        let parameters: [&dyn ToSql; 4] =
-            [&account.as_bytes().as_slice(), &client_id, &scope.as_str(), &utc(now)];
-        let update =
-            "UPDATE consents SET scope = @P3, given_at = @P4 WHERE account_id = @P1 AND client_id = @P2";
-        if self.0.execute(update, &parameters).await? > 0 {
-            return Ok(());
-        }
-        let insert =
-            "INSERT INTO consents (account_id, client_id, scope, given_at) VALUES (@P1, @P2, @P3, @P4)";
-        match self.0.execute(insert, &parameters).await {
-            Ok(_) => Ok(()),
-            // Another request was faster; what is asked last is what counts.
-            Err(error) if error.is_duplicate() => {
-                self.0.execute(update, &parameters).await?;
-                Ok(())
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
     async fn use_assertion(&self, hash: &Hash, expires_at: OffsetDateTime) -> Result<bool, StoreError> {
         let sql = "INSERT INTO used_assertions (jti_hash, expires_at) VALUES (@P1, @P2)";
         self.insert_once(sql, hash, expires_at).await
