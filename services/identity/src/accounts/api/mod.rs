@@ -10,7 +10,10 @@ mod second_factor;
 #[cfg(test)]
 mod tests;
 
-use platform_http::{Problem, problem};
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderValue, header};
+use platform_http::{Json, Problem, entity_tag, problem};
+use serde::Serialize;
 use url::Url;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -54,6 +57,16 @@ impl State {
     async fn account(&self, id: Uuid) -> Result<Account, Problem> {
         Ok(self.accounts.find(id).await?.ok_or(problem::NOT_FOUND)?)
     }
+}
+
+/// Something of an account that a change of it changes.
+fn versioned(account: &Account, document: impl Serialize) -> Response {
+    ([(header::ETAG, entity_tag(account.version))], no_store(document)).into_response()
+}
+
+/// Something that is personal, or shown only once: no cache keeps it.
+fn no_store(document: impl Serialize) -> Response {
+    ([(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))], Json(document)).into_response()
 }
 
 pub(crate) fn routes() -> OpenApiRouter<State> {

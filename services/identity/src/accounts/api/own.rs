@@ -3,16 +3,16 @@
 use axum::extract;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use platform_http::{IfMatch, Json, Path, Problem, entity_tag, problem};
+use platform_http::{IfMatch, Json, Path, Problem, problem};
 use uuid::Uuid;
 
-use super::State;
 use super::access::{Own, Recent, session};
 use super::documents::{
     AccountDocument, EmailChange, NewAccountDocument, PasswordChange, ProfileChange, SessionDocument,
     SessionList, SignedUpDocument,
 };
 use super::problems::field;
+use super::{State, versioned};
 use crate::accounts::domain::{self, Account, Email};
 use crate::accounts::password::Password;
 use crate::accounts::service::NewAccount;
@@ -253,11 +253,7 @@ pub(super) async fn end_session(
 }
 
 fn answer(account: &Account) -> Response {
-    let headers = [
-        (header::ETAG, entity_tag(account.version)),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    ];
-    (headers, Json(AccountDocument::from(account))).into_response()
+    versioned(account, AccountDocument::from(account))
 }
 
 /// Takes a value over when there is one.

@@ -1,15 +1,15 @@
 //! One's second factor. What is shown here is shown once, and no cache may keep it.
 
 use axum::extract;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use garde::Validate;
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 use platform_http::{Json, Problem};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::State;
 use super::access::{Own, Recent};
+use super::{State, no_store};
 use crate::second_factor::RecoveryCode;
 
 /// Whether signing in takes a second factor.
@@ -67,7 +67,7 @@ pub(super) async fn show(
 ) -> Result<Response, Problem> {
     let account = state.account(caller.subject).await?;
     let recovery_codes_left = state.second_factors.codes_left(account.id).await?;
-    Ok(once(SecondFactorDocument { since: account.second_factor_at, recovery_codes_left }))
+    Ok(no_store(SecondFactorDocument { since: account.second_factor_at, recovery_codes_left }))
 }
 
 /// Makes a secret for an authenticator, in place of one that waits for its first code. It waits for ten minutes.
@@ -85,7 +85,7 @@ pub(super) async fn set_up(
     Recent { account, .. }: Recent,
 ) -> Result<Response, Problem> {
     let secret = state.second_factors.begin(&account).await?;
-    Ok(once(SetUpDocument { uri: secret.uri(&account.email), secret: secret.base32() }))
+    Ok(no_store(SetUpDocument { uri: secret.uri(&account.email), secret: secret.base32() }))
 }
 
 /// Turns it on by the authenticator's first code: from now on signing in takes one. Every other session ends.
@@ -106,7 +106,7 @@ pub(super) async fn confirm(
     Json(given): Json<CodeDocument>,
 ) -> Result<Response, Problem> {
     let codes = state.second_factors.confirm(&account, &given.code, session).await?;
-    Ok(once(RecoveryCodesDocument::from(codes)))
+    Ok(no_store(RecoveryCodesDocument::from(codes)))
 }
 
 /// Turns it off by a code of the authenticator or a recovery code. Every other session ends.
@@ -148,9 +148,5 @@ pub(super) async fn new_codes(
     Json(given): Json<CodeDocument>,
 ) -> Result<Response, Problem> {
     let codes = state.second_factors.new_codes(&account, &given.code).await?;
-    Ok(once(RecoveryCodesDocument::from(codes)))
-}
-
-fn once(document: impl Serialize) -> Response {
-    ([(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))], Json(document)).into_response()
+    Ok(no_store(RecoveryCodesDocument::from(codes)))
 }
