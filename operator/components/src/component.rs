@@ -134,9 +134,6 @@ pub struct ServerUse {
     pub kind: ServerKind,
     /// Kinds that can take its place (`DATABASE_ENGINE`); empty when there is no choice.
     pub alternatives: &'static [ServerKind],
-    /// Whether the component is not ready without it. A store is hard; the broker and caches are
-    /// soft: reported, and still 200 (DESIGN §3).
-    pub hard: bool,
 }
 
 /// That a component calls another one's `/internal/v1/**` (or, for gateway and web, its API).
