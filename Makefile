@@ -61,4 +61,4 @@ bench-operator: tools ## Measure the operator's memory and passes with 1 and 200
 
 .PHONY: soak
 soak: ## Kill and replace the gateway's upstreams under load for 10 minutes
-	SOAK_SECONDS=600 cargo test -p gateway --test gateway soak
+	SOAK_SECONDS=600 cargo test -p gateway --test gateway soak:: -- --nocapture

@@ -1,5 +1,8 @@
 //! The phase *match*: from a path to the route that serves it.
 
+mod check;
+mod compile;
+mod error;
 mod host;
 mod load;
 mod path;

@@ -66,6 +66,11 @@ impl Table {
         self.caches
     }
 
+    /// Whether any route needs to know who calls.
+    pub(crate) fn checks_tokens(&self) -> bool {
+        self.routes.iter().any(|route| route.audience().is_some())
+    }
+
     /// A route that exchanges tokens, if there is any.
     pub(crate) fn exchanging(&self) -> Option<&Compiled> {
         self.routes.iter().find(|route| route.exchanges())
@@ -141,7 +146,7 @@ mod tests {
 
     fn table() -> Table {
         let file = routes_file(|name| format!("http://demo-{name}:8080"));
-        super::super::load::compile(file, "").unwrap()
+        super::super::load::build(file, "").unwrap()
     }
 
     #[test]

@@ -16,7 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::CommonSettings;
-use crate::component::{Api, Component, Runtime, StartError};
+use crate::component::{Api, Component, Runtime, StartError, WrongSettings};
 
 /// Background tasks get this long to finish what they hold once the last request is answered.
 const TASKS_TIMEOUT: Duration = Duration::from_secs(10);
@@ -88,6 +88,9 @@ pub fn main<C: Component>() -> ExitCode {
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<WrongSettings>() => {
+            fail(C::NAME, error.as_ref(), platform_config::EXIT_CONFIGURATION)
+        }
         Err(error) => {
             tracing::error!(error = format!("{error:#}"), "{} failed", C::NAME);
             ExitCode::FAILURE
