@@ -207,6 +207,7 @@ fn prepare(
         told,
     );
     if let Some(protocol) = upgrade {
+        parts.headers.remove(header::TE);
         parts.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
         parts.headers.insert(header::UPGRADE, protocol);
     }
