@@ -98,6 +98,11 @@ pub(super) fn compile(file: RoutesFile, text: &str) -> Result<Table, RoutesError
             let reason = "requests, perSeconds and burst must be at least 1";
             return Err(RoutesError::Limit { line, name: name.clone(), reason });
         }
+        if !is_class(name) {
+            let line = line_of(text, name, None, 0);
+            let reason = "a name must be 1 to 64 letters, digits, hyphens, underscores and dots";
+            return Err(RoutesError::Limit { line, name: name.clone(), reason });
+        }
     }
     let mut times: HashMap<String, usize> = HashMap::new();
     let mut routes: Vec<(Entry, Line)> = Vec::with_capacity(file.routes.len());
@@ -158,6 +163,14 @@ fn check<L>(route: &Route, limits: &std::collections::BTreeMap<String, L>) -> Re
     if route.methods.is_empty() {
         return wrong("needs at least one method");
     }
+    if let Some(method) = route.public_methods.iter().find(|it| !route.methods.contains(it)) {
+        return Err(format!("has {method} among its `publicMethods` and not among its `methods`"));
+    }
+    if let Some(origin) = route.origins.iter().find(|origin| !is_origin(origin)) {
+        return Err(format!(
+            "its origin {origin:?} must be * or as browsers write one, such as https://other.example"
+        ));
+    }
     if route.timeout_seconds == 0 || route.idle_timeout_seconds == 0 || route.total_timeout_seconds == Some(0)
     {
         return wrong("needs timeouts of at least 1 second");
@@ -172,6 +185,18 @@ fn check<L>(route: &Route, limits: &std::collections::BTreeMap<String, L>) -> Re
         Some(class) if !limits.contains_key(class) => Err(format!("its limit {class} is not in `limits`")),
         _ => Ok(()),
     }
+}
+
+/// Whether a class of limits can be named in a header, a label and a key of Redis without more ado.
+fn is_class(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    (1..=64).contains(&name.len()) && name.bytes().all(plain)
+}
+
+/// Whether a browser would write an origin like this (RFC 6454 §6.2): any other text would never be met.
+fn is_origin(text: &str) -> bool {
+    let same = |url: url::Url| url.origin().is_tuple() && url.origin().ascii_serialization() == text;
+    text == "*" || text.parse().is_ok_and(same)
 }
 
 fn compile_route(route: Route) -> Result<Entry, String> {
@@ -321,6 +346,29 @@ routes:
                 "path: /other, responseHeaders: {set: {'x a': b}},",
                 "line 7: route /other: its header",
             ),
+            (
+                "path: /other,",
+                "path: /other, publicMethods: [GET, PUT],",
+                "line 7: route /other: has PUT among its `publicMethods`",
+            ),
+            (
+                "path: /other,",
+                "path: /other, origins: ['https://other.example/'],",
+                "line 7: route /other: its origin \"https://other.example/\"",
+            ),
+            (
+                "path: /other,",
+                "path: /other, origins: ['other.example'],",
+                "line 7: route /other: its origin",
+            ),
+            (
+                "path: /other,",
+                "path: /other, origins: ['https://A.example'],",
+                "line 7: route /other: its origin",
+            ),
+            ("path: /other,", "path: /other, origins: ['null'],", "line 7: route /other: its origin"),
+            ("  few:", "  'f\"w':", "line 5: limit f\"w: a name must be"),
+            ("  few:", "  'f w':", "line 5: limit f w: a name must be"),
             ("limit: few", "limit: many", "line 8: route /: its limit many is not in `limits`"),
             ("burst: 5", "burst: 0", "line 5: limit few: "),
             ("http://localhost:8108", "https://localhost/x", "line 3: upstream web: "),
