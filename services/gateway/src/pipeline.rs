@@ -133,7 +133,10 @@ async fn pass<'a>(
 
     // authenticate, authorize, exchange
     let caller = match route.audience() {
-        Some(_) => core.callers.caller(&shared.tokens, &parts.headers, &parts.method, route, now).await?,
+        Some(_) => {
+            let from = limit::Address { limits: &shared.limits, class: live.table.wrong_tokens(), address };
+            core.callers.caller(&shared.tokens, &parts, route, from, now).await?
+        }
         None => None,
     };
     found.caller.clone_from(&caller);

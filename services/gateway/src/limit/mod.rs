@@ -5,6 +5,7 @@ mod gcra;
 mod load;
 mod pending;
 mod shared;
+mod wrong;
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -18,6 +19,7 @@ use self::gcra::Decision;
 pub(crate) use self::gcra::Limits;
 pub(crate) use self::load::{Load, Permit};
 pub(crate) use self::shared::share;
+pub(crate) use self::wrong::{Address, WRONG_TOKENS};
 use crate::routes::Compiled;
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");

@@ -1,6 +1,7 @@
 //! The gateway from outside: raw clients on one side, upstreams of every temper on the other.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's helpers fail the test")]
 
+mod apart;
 mod cache;
 mod clients;
 mod conformance;
@@ -23,7 +24,9 @@ mod rules;
 mod soak;
 mod stream;
 mod support;
+mod talk;
 mod tls;
 mod tokens;
 mod upstreams;
 mod wire;
+mod wrong;
