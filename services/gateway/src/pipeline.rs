@@ -1,6 +1,7 @@
 //! A request's whole way, from top to bottom: match → guard → authenticate → authorize → exchange → limit →
 //! route → forward → answer → log.
 
+use std::cell::OnceCell;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::rc::Rc;
@@ -24,7 +25,7 @@ use crate::forward::{self, Failure, Fault, Source};
 use crate::gone::Waiting;
 use crate::guard::{self, Peer, cors};
 use crate::limit::{self, Who};
-use crate::log::Visit;
+use crate::log::{self, Visit};
 use crate::routes::Compiled;
 use crate::tokens::{self, Caller};
 use crate::upstream::Upstream;
@@ -32,8 +33,8 @@ use crate::upstream::Upstream;
 /// What is found out about a request on its way, for the log.
 #[derive(Default)]
 struct Found<'a> {
-    route: Option<&'a Compiled>,
-    caller: Option<Rc<Caller>>,
+    route: OnceCell<&'a Compiled>,
+    caller: OnceCell<Rc<Caller>>,
 }
 
 /// Handles one request.
@@ -46,39 +47,43 @@ pub(crate) async fn handle(core: &Rc<Core>, peer: Peer, request: Request<Incomin
     let method = request.method().clone();
     let wish = Wish::of(&method, request.headers());
     let chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
-    let mut found = Found::default();
-    let waiting = Waiting::begin();
+    let found = Found::default();
+    let record = |status| {
+        let visit = Visit {
+            method: &method,
+            route: found.route.get().map_or("unmatched", |route| route.name()),
+            index: found.route.get().map(|route| route.index()),
+            request_id: text(&ids.request),
+            trace_id: text(&ids.trace),
+            client: found.caller.get().map(|caller| caller.client()),
+            status,
+            elapsed: now.instant.elapsed(),
+        };
+        if !span.is_none() {
+            span.record("trace_id", visit.trace_id);
+            span.record("http.route", visit.route);
+            span.record("http.response.status_code", visit.status.as_u16());
+        }
+        span.in_scope(|| core.seen.record(core.shared.log, core.random(), &visit));
+    };
+    let waiting = Waiting::begin(|| record(log::client_gone()));
     // Pinned before it is used in either way: its state is large, and each move of it is a copy.
     let passed = {
-        let passing = pin!(pass(core, &live, peer, request, &ids, now, &mut found));
+        let passing = pin!(pass(core, &live, peer, request, &ids, now, &found));
         if span.is_none() { passing.await } else { passing.instrument(span.clone()).await }
     };
     let mut response = match passed {
         Ok(response) => response,
         Err(problem) => answer::refuse(&problem, form, text(&ids.request)),
     };
-    if let Some(rules) = found.route.and_then(Compiled::response_rules) {
+    if let Some(rules) = found.route.get().and_then(|route| route.response_rules()) {
         rules.apply(response.headers_mut());
     }
     if let Some(wish) = wish {
         response = Box::pin(wish.grant(response)).await;
     }
-    let visit = Visit {
-        method: &method,
-        route: found.route.map_or("unmatched", Compiled::name),
-        index: found.route.map(Compiled::index),
-        request_id: text(&ids.request),
-        trace_id: text(&ids.trace),
-        client: found.caller.as_deref().map(Caller::client),
-        status: response.status(),
-        elapsed: now.instant.elapsed(),
-    };
-    if !span.is_none() {
-        span.record("trace_id", visit.trace_id);
-        span.record("http.route", visit.route);
-        span.record("http.response.status_code", visit.status.as_u16());
-    }
-    span.in_scope(|| core.seen.record(core.shared.log, core.random(), &visit));
+    waiting.over();
+    record(response.status());
     let headers = response.headers_mut();
     headers.reserve(2);
     headers.insert(guard::REQUEST_ID, ids.request);
@@ -88,7 +93,6 @@ pub(crate) async fn handle(core: &Rc<Core>, peer: Peer, request: Request<Incomin
         // on this connection is believed (RFC 9112 §6.1).
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    waiting.over();
     response
 }
 
@@ -106,7 +110,7 @@ async fn pass<'a>(
     request: Request<Incoming>,
     ids: &Ids,
     now: Moment,
-    found: &mut Found<'a>,
+    found: &Found<'a>,
 ) -> Result<Response<AnswerBody>, Problem> {
     let shared = &core.shared;
     let (mut parts, body) = request.into_parts();
@@ -118,7 +122,7 @@ async fn pass<'a>(
         return Box::pin(page(core, parts, body)).await;
     }
     let route = live.table.find(&parts).ok_or(problem::NOT_FOUND)?;
-    found.route = Some(route);
+    found.route.get_or_init(|| route);
     let upstream = live.upstream(route).ok_or(problem::NOT_FOUND)?;
 
     // guard
@@ -139,7 +143,9 @@ async fn pass<'a>(
         }
         None => None,
     };
-    found.caller.clone_from(&caller);
+    if let Some(caller) = &caller {
+        found.caller.get_or_init(|| caller.clone());
+    }
     let caller = caller.as_deref();
     if caller.is_some_and(Caller::is_web) {
         address = guard::forwarded_for(&parts.headers).unwrap_or(address);

@@ -14,6 +14,7 @@ mod keys;
 mod lies;
 mod life;
 mod limits;
+mod logged;
 mod pages;
 mod paths;
 mod protocols;
