@@ -5,6 +5,7 @@ mod apart;
 mod cache;
 mod clients;
 mod conformance;
+mod counters;
 mod drain;
 mod exchange;
 mod filling;
