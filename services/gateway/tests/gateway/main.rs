@@ -30,5 +30,6 @@ mod talk;
 mod tls;
 mod tokens;
 mod upstreams;
+mod users;
 mod wire;
 mod wrong;
