@@ -6,6 +6,7 @@ mod cache;
 mod clients;
 mod conformance;
 mod counters;
+mod crowd;
 mod drain;
 mod exchange;
 mod filling;
