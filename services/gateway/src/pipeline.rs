@@ -1,6 +1,7 @@
 //! A request's whole way, from top to bottom: match → guard → authenticate → authorize → exchange → limit →
 //! route → forward → answer → log.
 
+use std::cell::OnceCell;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::rc::Rc;
@@ -22,7 +23,7 @@ use crate::forward::{self, Source};
 use crate::gone::Waiting;
 use crate::guard::{self, Peer, cors};
 use crate::limit::{self, Who};
-use crate::log::Visit;
+use crate::log::{self, Visit};
 use crate::routes::Compiled;
 use crate::switch;
 use crate::tokens::{self, Caller};
@@ -31,10 +32,10 @@ use crate::upstream::Upstream;
 /// What is found out about a request on its way, for the log.
 #[derive(Default)]
 struct Found<'a> {
-    route: Option<&'a Compiled>,
-    caller: Option<Rc<Caller>>,
+    route: OnceCell<&'a Compiled>,
+    caller: OnceCell<Rc<Caller>>,
     /// The foreign page that may read the answer.
-    origin: Option<HeaderValue>,
+    origin: OnceCell<HeaderValue>,
 }
 
 /// Handles one request.
@@ -47,42 +48,46 @@ pub(crate) async fn handle(core: &Rc<Core>, peer: Peer, request: Request<Incomin
     let method = request.method().clone();
     let wish = Wish::of(&method, request.headers());
     let chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
-    let mut found = Found::default();
-    let waiting = Waiting::begin();
+    let found = Found::default();
+    let record = |status| {
+        let visit = Visit {
+            method: &method,
+            route: found.route.get().map_or("unmatched", |route| route.name()),
+            index: found.route.get().map(|route| route.index()),
+            request_id: text(&ids.request),
+            trace_id: text(&ids.trace),
+            client: found.caller.get().map(|caller| caller.client()),
+            status,
+            elapsed: now.instant.elapsed(),
+        };
+        if !span.is_none() {
+            span.record("trace_id", visit.trace_id);
+            span.record("http.route", visit.route);
+            span.record("http.response.status_code", visit.status.as_u16());
+        }
+        span.in_scope(|| core.seen.record(core.shared.log, core.random(), &visit));
+    };
+    let waiting = Waiting::begin(|| record(log::client_gone()));
     // Pinned before it is used in either way: its state is large, and each move of it is a copy.
     let passed = {
-        let passing = pin!(pass(core, &live, peer, request, &ids, now, &mut found));
+        let passing = pin!(pass(core, &live, peer, request, &ids, now, &found));
         if span.is_none() { passing.await } else { passing.instrument(span.clone()).await }
     };
     let mut response = match passed {
         Ok(response) => response,
         Err(problem) => answer::refuse(&problem, form, text(&ids.request)),
     };
-    if let Some(rules) = found.route.and_then(Compiled::response_rules) {
+    if let Some(rules) = found.route.get().and_then(|route| route.response_rules()) {
         rules.apply(response.headers_mut());
     }
-    if let Some(route) = found.route {
-        cors::permit(response.headers_mut(), route, found.origin);
+    if let Some(route) = found.route.get() {
+        cors::permit(response.headers_mut(), route, found.origin.get());
     }
     if let Some(wish) = wish {
         response = Box::pin(wish.grant(response)).await;
     }
-    let visit = Visit {
-        method: &method,
-        route: found.route.map_or("unmatched", Compiled::name),
-        index: found.route.map(Compiled::index),
-        request_id: text(&ids.request),
-        trace_id: text(&ids.trace),
-        client: found.caller.as_deref().map(Caller::client),
-        status: response.status(),
-        elapsed: now.instant.elapsed(),
-    };
-    if !span.is_none() {
-        span.record("trace_id", visit.trace_id);
-        span.record("http.route", visit.route);
-        span.record("http.response.status_code", visit.status.as_u16());
-    }
-    span.in_scope(|| core.seen.record(core.shared.log, core.random(), &visit));
+    waiting.over();
+    record(response.status());
     let headers = response.headers_mut();
     headers.reserve(2);
     headers.insert(guard::REQUEST_ID, ids.request);
@@ -92,7 +97,6 @@ pub(crate) async fn handle(core: &Rc<Core>, peer: Peer, request: Request<Incomin
         // on this connection is believed (RFC 9112 §6.1).
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    waiting.over();
     response
 }
 
@@ -110,7 +114,7 @@ async fn pass<'a>(
     request: Request<Incoming>,
     ids: &Ids,
     now: Moment,
-    found: &mut Found<'a>,
+    found: &Found<'a>,
 ) -> Result<Response<AnswerBody>, Problem> {
     let shared = &core.shared;
     let (mut parts, body) = request.into_parts();
@@ -122,14 +126,16 @@ async fn pass<'a>(
         return Box::pin(page(core, parts, body)).await;
     }
     let route = live.table.find(&parts).ok_or(problem::NOT_FOUND)?;
-    found.route = Some(route);
+    found.route.get_or_init(|| route);
     let upstream = live.upstream(route).ok_or(problem::NOT_FOUND)?;
 
     // guard
     if let Some(answer) = cors::preflight(&parts, route) {
         return Ok(answer);
     }
-    found.origin = cors::allowed(&parts.headers, route);
+    if let Some(origin) = cors::allowed(&parts.headers, route) {
+        found.origin.get_or_init(|| origin);
+    }
     guard::check_route(&parts, route)?;
     let mut address = guard::client_address(peer, &parts.headers, &shared.trusted);
 
@@ -137,10 +143,15 @@ async fn pass<'a>(
 
     // authenticate, authorize, exchange
     let caller = match route.audience() {
-        Some(_) => core.callers.caller(&shared.tokens, &parts.headers, &parts.method, route, now).await?,
+        Some(_) => {
+            let from = limit::Address { limits: &shared.limits, class: live.table.wrong_tokens(), address };
+            core.callers.caller(&shared.tokens, &parts, route, from, now).await?
+        }
         None => None,
     };
-    found.caller.clone_from(&caller);
+    if let Some(caller) = &caller {
+        found.caller.get_or_init(|| caller.clone());
+    }
     let caller = caller.as_deref();
     if caller.is_some_and(Caller::is_web) {
         address = guard::forwarded_for(&parts.headers).unwrap_or(address);
@@ -208,6 +219,7 @@ fn prepare(
         told,
     );
     if let Some(protocol) = protocol {
+        parts.headers.remove(header::TE);
         parts.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
         parts.headers.insert(header::UPGRADE, protocol);
     }

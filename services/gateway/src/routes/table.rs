@@ -11,7 +11,7 @@ use super::host::{self, Host};
 use super::pattern::Pattern;
 use super::tree::Tree;
 use super::{Compiled, Target};
-use crate::limit::Class;
+use crate::limit::{Class, WRONG_TOKENS};
 
 /// All routes.
 #[derive(Debug)]
@@ -23,6 +23,7 @@ pub(crate) struct Table {
     everywhere: Tree,
     targets: HashMap<Name, Target>,
     caches: bool,
+    wrong_tokens: Class,
 }
 
 /// A route that is put into the table, with what was read of its path and hosts.
@@ -71,6 +72,11 @@ impl Table {
         self.routes.iter().any(|route| route.audience().is_some())
     }
 
+    /// The class in which wrong tokens count, whatever route they came to.
+    pub(crate) fn wrong_tokens(&self) -> &Class {
+        &self.wrong_tokens
+    }
+
     /// A route that exchanges tokens, if there is any.
     pub(crate) fn exchanging(&self) -> Option<&Compiled> {
         self.routes.iter().find(|route| route.exchanges())
@@ -106,7 +112,8 @@ impl Table {
             tree.each(&mut |places| allow_together(&mut routes, places));
         }
         let caches = routes.iter().any(|route: &Compiled| route.cache().is_some());
-        Self { routes, hosts, everywhere, targets, caches }
+        let wrong_tokens = Class::of_wrong_tokens(limits.get(WRONG_TOKENS));
+        Self { routes, hosts, everywhere, targets, caches, wrong_tokens }
     }
 }
 
