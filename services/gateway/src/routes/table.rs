@@ -154,6 +154,7 @@ mod tests {
             ("/.well-known/oauth-authorization-server/identity", "identity"),
             ("/services/catalog/v1/courses", "catalog"),
             ("/services/catalog/openapi.json", "catalog"),
+            ("/services/identity/openapi.json", "identity"),
             ("/services/order/v1/orders", "order"),
             ("/photos/abc/card.webp", "photostock"),
             ("/photoshop", "web"),
