@@ -6,14 +6,12 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use axum::body::Body;
 use http::{HeaderValue, Request, Response, header, request};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use platform_components::Name;
 use platform_http::Problem;
 use platform_http::problem;
-use tower::ServiceExt as _;
 use tracing::Instrument as _;
 
 use crate::answer::{self, AnswerBody, Form, Ids, Wish};
@@ -115,7 +113,7 @@ async fn pass<'a>(
     guard::check_host(&parts)?;
     guard::check_path(parts.uri.path())?;
     if crate::pages::is_ours(parts.uri.path()) {
-        return Box::pin(page(core, parts, body)).await;
+        return Box::pin(crate::pages::answer(core, live, peer, parts)).await;
     }
     let route = live.table.find(&parts).ok_or(problem::NOT_FOUND)?;
     found.route = Some(route);
@@ -265,13 +263,6 @@ fn switch(
         headers.insert(header::UPGRADE, protocol);
     }
     Ok(response)
-}
-
-/// One of the gateway's own pages.
-async fn page(core: &Core, parts: request::Parts, body: Incoming) -> Result<Response<AnswerBody>, Problem> {
-    let request = Request::from_parts(parts, Body::new(body));
-    let Ok(response) = core.pages.clone().oneshot(request).await;
-    Ok(response.map(AnswerBody::Page))
 }
 
 /// What the client is told about a failure; logged here, once.

@@ -67,12 +67,19 @@ impl Told {
 /// # Errors
 /// A 429 with `Retry-After`.
 pub(crate) fn count(limits: &Limits, route: &Compiled, who: Who<'_>) -> Result<Option<Told>, Problem> {
-    let Some(class) = route.limit() else { return Ok(None) };
+    route.limit().map(|class| take(limits, class, who)).transpose()
+}
+
+/// Counts a request in a class.
+///
+/// # Errors
+/// A 429 with `Retry-After`.
+pub(crate) fn take(limits: &Limits, class: &Class, who: Who<'_>) -> Result<Told, Problem> {
     let Class { name, limit, .. } = class;
     let decision = limits.take(name, limit, &who.key(limit.by));
     let told = told(class, &decision);
     if decision.allowed {
-        return Ok(Some(told));
+        return Ok(told);
     }
     metrics::counter!("gateway_limited_total", "class" => name.clone()).increment(1);
     let seconds = decision.retry_after.as_secs_f64().ceil().clamp(1.0, 3600.0);

@@ -13,6 +13,9 @@ use super::tree::Tree;
 use super::{Compiled, Target};
 use crate::limit::Class;
 
+/// The class of pages, the gateway's own among them.
+const PAGES: &str = "pages";
+
 /// All routes.
 #[derive(Debug)]
 pub(crate) struct Table {
@@ -23,6 +26,8 @@ pub(crate) struct Table {
     everywhere: Tree,
     targets: HashMap<Name, Target>,
     caches: bool,
+    /// The class `pages`, where the file has one.
+    pages: Option<Class>,
 }
 
 /// A route that is put into the table, with what was read of its path and hosts.
@@ -66,6 +71,11 @@ impl Table {
         self.caches
     }
 
+    /// The class that the gateway's own pages count in.
+    pub(crate) fn pages_limit(&self) -> Option<&Class> {
+        self.pages.as_ref()
+    }
+
     /// A route that exchanges tokens, if there is any.
     pub(crate) fn exchanging(&self) -> Option<&Compiled> {
         self.routes.iter().find(|route| route.exchanges())
@@ -101,7 +111,8 @@ impl Table {
             tree.each(&mut |places| allow_together(&mut routes, places));
         }
         let caches = routes.iter().any(|route: &Compiled| route.cache().is_some());
-        Self { routes, hosts, everywhere, targets, caches }
+        let pages = limits.get(PAGES).map(|limit| Class::new(PAGES, *limit));
+        Self { routes, hosts, everywhere, targets, caches, pages }
     }
 }
 

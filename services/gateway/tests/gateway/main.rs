@@ -4,6 +4,7 @@
 mod cache;
 mod clients;
 mod conformance;
+mod described;
 mod drain;
 mod exchange;
 mod filling;
