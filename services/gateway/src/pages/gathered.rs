@@ -12,6 +12,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Mutex, watch};
 use url::Url;
 
+use super::attempt::Operations;
 use super::{docs, openapi};
 use crate::core::Live;
 
@@ -37,6 +38,7 @@ pub(crate) struct Pages {
 pub(super) struct Gathered {
     pub(super) document: Bytes,
     pub(super) page: Bytes,
+    pub(super) operations: Operations,
     complete: bool,
     at: Instant,
 }
@@ -104,6 +106,7 @@ impl Pages {
         let gathered = Arc::new(Gathered {
             document: serde_json::to_vec(&merged).map_err(|error| Problem::internal(&error))?.into(),
             page: docs::render(&merged).into(),
+            operations: Operations::of(&merged),
             complete,
             at: Instant::now(),
         });

@@ -1,8 +1,9 @@
-//! The gateway's own pages, which are no service's: the description of all APIs, as a document and to read.
+//! The gateway's own pages, which are no service's: the description of all APIs, as a document, to read and to try.
 //!
 //! They are limited by address and are the first to make room for others. What they are made from is kept, so that
 //! however many ask for them, services are hardly asked.
 
+mod attempt;
 mod docs;
 mod gathered;
 mod openapi;
@@ -11,11 +12,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::request::Parts;
-use http::{Request, header};
+use http::{Request, StatusCode, header};
 use platform_components::Priority;
 use platform_http::Problem;
 use tower::ServiceExt as _;
@@ -26,12 +27,9 @@ use crate::core::{Core, Live};
 use crate::guard::{self, Peer};
 use crate::limit::{self, Who};
 
-/// Nothing foreign, no script: the page is complete as it comes.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'";
-
 /// Whether a path is answered by the gateway itself.
 pub(crate) fn is_ours(path: &str) -> bool {
-    matches!(path, "/docs" | "/services/openapi.json")
+    matches!(path, "/docs" | "/docs/try" | "/services/openapi.json")
 }
 
 /// Answers a request for one of the pages.
@@ -60,6 +58,7 @@ pub(crate) fn router(pages: Pages) -> Router {
     Router::new()
         .route("/services/openapi.json", get(document))
         .route("/docs", get(page))
+        .route("/docs/try", get(attempt))
         .with_state(Arc::new(pages))
 }
 
@@ -78,8 +77,16 @@ async fn page(State(pages): State<Arc<Pages>>) -> Result<Response, Problem> {
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
         (header::CACHE_CONTROL, gathered.cache_control()),
-        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::CONTENT_SECURITY_POLICY, docs::policy()),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
     Ok((headers, gathered.page.clone()).into_response())
+}
+
+/// Leads to what a form of the page asks for.
+async fn attempt(State(pages): State<Arc<Pages>>, RawQuery(fields): RawQuery) -> Result<Response, Problem> {
+    let gathered = pages.current().await?;
+    let target = gathered.operations.target(fields.as_deref().unwrap_or_default())?;
+    let headers = [(header::LOCATION, target.as_str()), (header::CACHE_CONTROL, "no-store")];
+    Ok((StatusCode::SEE_OTHER, headers).into_response())
 }

@@ -1,4 +1,4 @@
-//! The description of all APIs: whole, and cheap however many ask for it.
+//! The description of all APIs: whole, cheap however many ask for it, and with forms that lead where they say.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,10 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use axum::Router;
 use axum::response::IntoResponse as _;
 use axum::routing::{any, get};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
 use platform_components::{Name, routes_file};
 use platform_testkit::eventually;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
@@ -137,7 +140,7 @@ async fn pages_of_the_gateway_count_by_address_like_those_of_the_shop() {
     let trusted = [("TRUSTED_PROXIES", "127.0.0.1")];
     let platform = Platform::start(None, &open(), 5, &trusted).await;
     let visitor = |address: &str| platform.running.api.with("x-forwarded-for", address);
-    let paths = ["/docs", "/services/openapi.json", "/docs", "/", "/docs"];
+    let paths = ["/docs", "/services/openapi.json", "/docs/try", "/", "/docs"];
     for (path, left) in paths.into_iter().zip((0..5).rev()) {
         let answer = visitor("192.0.2.1").get(path).await;
         assert_eq!(answer.header("ratelimit-policy"), Some("\"pages\";q=5;w=3600"), "{path}");
@@ -169,7 +172,7 @@ async fn pages_of_the_gateway_are_the_first_to_make_room() {
     // From seven of ten places on there is none for them, and still one for others.
     let mut held: Vec<_> = (0..7).map(|_| visit()).collect();
     eventually(WITHIN, || async { arrived.load(Ordering::SeqCst) == 7 }).await;
-    for path in ["/docs", "/services/openapi.json"] {
+    for path in ["/docs", "/docs/try", "/services/openapi.json"] {
         running.api.get(path).await.problem(503, "unavailable");
     }
     assert!(counted("gateway_shed_total", &["low"]) > before);
@@ -179,6 +182,55 @@ async fn pages_of_the_gateway_are_the_first_to_make_room() {
         assert_eq!(visit.await.unwrap(), 200);
     }
     eventually(WITHIN, || async { running.api.get("/docs").await.status == 200 }).await;
+}
+
+#[tokio::test]
+async fn a_form_leads_to_what_it_asks_for_and_nowhere_else() {
+    let platform = Platform::start(None, &open(), 1000, &[]).await;
+    let api = &platform.running.api;
+    let leads_to = |answer: &platform_testkit::Answer| answer.header("location").map(str::to_owned);
+    let courses = "/docs/try?operation=%2Fservices%2Fcatalog%2Fv1%2Fcourses&query.limit=2&query.cursor=";
+    let answer = api.get(courses).await.expect(303);
+    assert_eq!(leads_to(&answer).as_deref(), Some("/services/catalog/v1/courses?limit=2"));
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    let told: Value = api.get(&leads_to(&answer).unwrap()).await.expect(200).json();
+    assert_eq!(told["path"], "/v1/courses?limit=2");
+
+    let one = "/docs/try?operation=/services/catalog/v1/courses/{id}";
+    let answer = api.get(&format!("{one}&path.id=a%2F..%2Fb")).await.expect(303);
+    assert_eq!(leads_to(&answer).as_deref(), Some("/services/catalog/v1/courses/a%2F..%2Fb"));
+    api.get(&leads_to(&answer).unwrap()).await.problem(400, "malformed-request");
+    for wrong in [one.to_owned(), format!("{one}&path.id=.."), format!("{one}&path.id=%00")] {
+        api.get(&wrong).await.problem(400, "malformed-request");
+    }
+    for unknown in ["", "?operation=//evil.example", "?operation=/services/catalog/internal/v1/x", "?%ff=%"] {
+        api.get(&format!("/docs/try{unknown}")).await.problem(404, "not-found");
+    }
+    api.post("/docs/try", json!({})).await.problem(405, "method-not-allowed");
+}
+
+#[tokio::test]
+async fn the_page_runs_its_own_script_and_no_other() {
+    let platform = Platform::start(None, &open(), 1000, &[]).await;
+    let answer = platform.running.api.get("/docs").await.expect(200);
+    let page = answer.text();
+    let inside = |tag: &str| -> String {
+        let (open, close) = (format!("<{tag}>"), format!("</{tag}>"));
+        assert_eq!(page.matches(&format!("<{tag}")).count(), 1, "{tag}");
+        page.split(&open).nth(1).unwrap().split(&close).next().unwrap().to_owned()
+    };
+    let hash = |text: String| format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text)));
+    let (style, script) = (hash(inside("style")), hash(inside("script")));
+    let policy = format!(
+        "default-src 'none'; style-src {style}; script-src {script}; connect-src 'self'; form-action 'self'; \
+         frame-ancestors 'none'; base-uri 'none'"
+    );
+    assert_eq!(answer.header("content-security-policy"), Some(&*policy));
+    assert!(answer.header("x-request-id").is_some());
+    assert!(!page.contains("src=") && !page.contains(" style=") && !page.contains(" onclick="));
+    let forms = page.matches("<form action=\"/docs/try\">").count();
+    let read = page.matches("<b>GET</b>").count();
+    assert!(forms == read && read > 15, "{forms} forms for {read} operations");
 }
 
 #[tokio::test]
