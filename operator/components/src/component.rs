@@ -225,6 +225,12 @@ impl Component {
         called.chain((fetches && !calls_identity).then_some(Name::Identity))
     }
 
+    /// Whether it is one of the services, with an API for programs: not the door to them nor the pages before it.
+    #[must_use]
+    pub fn is_service(&self) -> bool {
+        !matches!(self.name, Name::Gateway | Name::Web)
+    }
+
     /// Whether it talks to the message broker.
     #[must_use]
     pub fn uses_broker(&self) -> bool {

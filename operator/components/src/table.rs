@@ -174,7 +174,10 @@ static COMPONENTS: [Component; 9] = [
             Name::Photostock,
         ],
         routes: &[],
-        extra_settings: &[Setting { key: "ROUTES_FILE", source: Source::RoutesFile }],
+        extra_settings: &[
+            Setting { key: "ROUTES_FILE", source: Source::RoutesFile },
+            Setting { key: "TRUSTED_PROXIES", source: Source::TrustedProxies },
+        ],
     },
     Component {
         name: Name::Web,

@@ -7,12 +7,10 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use axum::body::Body;
 use http::{HeaderValue, Request, Response, header, request};
 use hyper::body::Incoming;
 use platform_http::Problem;
 use platform_http::problem;
-use tower::ServiceExt as _;
 use tracing::Instrument as _;
 
 use crate::answer::{self, AnswerBody, Form, Ids, Wish};
@@ -123,7 +121,7 @@ async fn pass<'a>(
     guard::check_host(&parts)?;
     guard::check_path(parts.uri.path())?;
     if crate::pages::is_ours(parts.uri.path()) {
-        return Box::pin(page(core, parts, body)).await;
+        return Box::pin(crate::pages::answer(core, live, peer, parts)).await;
     }
     let route = live.table.find(&parts).ok_or(problem::NOT_FOUND)?;
     found.route.get_or_init(|| route);
@@ -229,13 +227,6 @@ fn prepare(
     parts.uri = route.target(&parts.uri).map_err(|error| Problem::internal(&error))?;
     parts.version = http::Version::HTTP_11;
     Ok(())
-}
-
-/// One of the gateway's own pages.
-async fn page(core: &Core, parts: request::Parts, body: Incoming) -> Result<Response<AnswerBody>, Problem> {
-    let request = Request::from_parts(parts, Body::new(body));
-    let Ok(response) = core.pages.clone().oneshot(request).await;
-    Ok(response.map(AnswerBody::Page))
 }
 
 /// Ids are made of visible ASCII.

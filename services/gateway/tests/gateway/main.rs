@@ -7,6 +7,7 @@ mod clients;
 mod conformance;
 mod counters;
 mod crowd;
+mod described;
 mod drain;
 mod exchange;
 mod filling;
