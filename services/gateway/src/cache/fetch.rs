@@ -92,7 +92,7 @@ impl Fetch {
             shared.cache.store.pass(&self.flight, pause);
             let status = self.status(false);
             self.lead.end(Outcome::Passed);
-            return Ok(told(Response::from_parts(head, body), status));
+            return Ok(told(stream(head, body, &self.asked.conditions), status));
         };
         let bounds = Bounds {
             body: shared.cache.longest,
