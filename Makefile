@@ -55,6 +55,10 @@ bench-identity: tools ## Measure identity against Keycloak on the same PostgreSQ
 bench-gateway: tools ## Measure the gateway's time and memory beside nginx, Envoy and HAProxy
 	@bash e2e/bench/gateway.sh
 
+.PHONY: bench-cache
+bench-cache: tools ## Measure what the gateway's response cache brings
+	@bash e2e/bench/cache.sh
+
 .PHONY: bench-operator
 bench-operator: tools ## Measure the operator's memory and passes with 1 and 200 platforms beside a kube-apiserver
 	@bash e2e/bench/operator.sh

@@ -1,14 +1,15 @@
 //! Clients that go away before their answer is complete: nobody else could tell how often that happens.
 
 /// Waits for an answer on behalf of a client. Dropped before [`Waiting::over`], the client has gone away, and
-/// what it had asked for is given up, at the upstream too.
-#[derive(Debug)]
+/// what it had asked for is given up, at the upstream too; `tell` is called.
 #[must_use]
-pub(crate) struct Waiting(());
+pub(crate) struct Waiting<F: Fn()> {
+    tell: F,
+}
 
-impl Waiting {
-    pub(crate) fn begin() -> Self {
-        Self(())
+impl<F: Fn()> Waiting<F> {
+    pub(crate) fn begin(tell: F) -> Self {
+        Self { tell }
     }
 
     /// There is an answer.
@@ -17,11 +18,12 @@ impl Waiting {
     }
 }
 
-impl Drop for Waiting {
+impl<F: Fn()> Drop for Waiting<F> {
     fn drop(&mut self) {
         // A defect of ours ends it too, and is no news about the client.
         if !std::thread::panicking() {
             metrics::counter!("gateway_clients_gone_total", "while" => "waiting").increment(1);
+            (self.tell)();
         }
     }
 }

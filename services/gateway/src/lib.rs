@@ -23,6 +23,7 @@ mod reload;
 mod routes;
 mod serve;
 mod settings;
+mod switch;
 mod tokens;
 mod upstream;
 
@@ -129,7 +130,7 @@ impl Component for Gateway {
             tls,
             most_connections: usize::try_from(settings.max_connections)?,
         });
-        let pages = Pages::new(reload.live(), settings.common.server.public_url.clone())?;
+        let pages = Pages::new(reload.live(), settings.common.server.public_url.clone(), Handle::current())?;
         runtime.spawn(|stop| reload.watch(stop));
         let threads = match settings.serving_threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),

@@ -51,7 +51,13 @@ fn threshold(ratio: f64) -> u64 {
     (ratio.clamp(0.0, 1.0) * u64::MAX as f64) as u64
 }
 
-/// What is known about a request when its answer begins.
+/// Stands in logs and metrics where there was no answer, since the client did not wait for it. nginx's number; no
+/// client ever sees it.
+pub(crate) fn client_gone() -> StatusCode {
+    StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST)
+}
+
+/// What is known about a request when its answer begins, or its client has gone.
 pub(crate) struct Visit<'a> {
     pub(crate) method: &'a Method,
     pub(crate) route: &'a str,
@@ -96,7 +102,8 @@ impl Seen {
     }
 }
 
-/// Never the path or the query: both may hold what must not be in a log.
+/// Never the path, the query or the client's address: all may hold what must not be in a log. Who asked is told by the
+/// client's name, and found out through the ids where somebody needs to know.
 fn line(log: Log, dice: u64, method: &'static str, visit: &Visit<'_>) {
     let wrong = visit.status.is_server_error() || visit.elapsed > SLOW;
     if !wrong && dice >= log.threshold {
@@ -106,10 +113,12 @@ fn line(log: Log, dice: u64, method: &'static str, visit: &Visit<'_>) {
     let client = client.unwrap_or("-");
     let status = visit.status.as_u16();
     let milliseconds = (visit.elapsed.as_secs_f64() * 1e6).round() / 1e3;
+    // One who left had no answer.
+    let what = if visit.status == client_gone() { "left" } else { "answered" };
     if wrong {
-        tracing::warn!(method, route, status, milliseconds, client, request_id, trace_id, "answered");
+        tracing::warn!(method, route, status, milliseconds, client, request_id, trace_id, "{what}");
     } else {
-        tracing::info!(method, route, status, milliseconds, client, request_id, trace_id, "answered");
+        tracing::info!(method, route, status, milliseconds, client, request_id, trace_id, "{what}");
     }
 }
 

@@ -17,15 +17,47 @@ pub(crate) enum Form {
 }
 
 impl Form {
-    /// A browser that loads a page says `text/html` first; a script that doesn't say gets the document.
+    /// A page where the client says that it likes `text/html` better than JSON (RFC 9110 §12.5.1), as browsers do that
+    /// load one. Who likes both alike, or doesn't say, gets the document.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
-        let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let place = |name: &str| accept.split(',').position(|part| part.trim_start().starts_with(name));
-        match (place("text/html"), place("application/")) {
-            (Some(html), Some(json)) if html < json => Self::Page,
-            (Some(_), None) => Self::Page,
-            _ => Self::Document,
+        let values = || headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        // What programs send, if anything.
+        if values().all(|value| value == "*/*" || value == "application/json") {
+            return Self::Document;
         }
+        let quality = |subtypes: &[&str], kind: &str| {
+            let ranges = values().flat_map(|value| value.split(','));
+            ranges.filter_map(|range| fit(range, kind, subtypes)).max().map_or(0, |(_, quality)| quality)
+        };
+        let document = quality(&["json", "problem+json"], "application");
+        if quality(&["html"], "text") > document { Self::Page } else { Self::Document }
+    }
+}
+
+/// How closely a range of `Accept` fits one of these types, and its quality in thousandths; none when it does not.
+fn fit(range: &str, kind: &str, subtypes: &[&str]) -> Option<(u8, u16)> {
+    let mut parts = range.split(';').map(str::trim);
+    let (own, subtype) = parts.next()?.split_once('/')?;
+    let is = |subtype: &str| subtypes.iter().any(|it| subtype.eq_ignore_ascii_case(it));
+    let closeness = match (own, subtype) {
+        ("*", "*") => 0,
+        (own, "*") if own.eq_ignore_ascii_case(kind) => 1,
+        (own, subtype) if own.eq_ignore_ascii_case(kind) && is(subtype) => 2,
+        _ => return None,
+    };
+    let weight = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
+    Some((closeness, weight.map_or(1000, thousandths)))
+}
+
+/// `0.5` is 500; what is no weight (RFC 9110 §12.4.2) is 0.
+fn thousandths(weight: &str) -> u16 {
+    let (whole, digits) = weight.split_once('.').unwrap_or((weight, ""));
+    let is_number = digits.len() <= 3 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let thousandths = format!("{digits:0<3}").parse().unwrap_or(0);
+    match whole {
+        "1" if is_number && thousandths == 0 => 1000,
+        "0" if is_number => thousandths,
+        _ => 0,
     }
 }
 
@@ -95,7 +127,10 @@ mod tests {
 
     fn form(accept: &'static str) -> Form {
         let mut headers = HeaderMap::new();
-        headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
+        // A list may be sent in several lines (RFC 9110 §5.3).
+        for line in accept.split('|') {
+            headers.append(header::ACCEPT, HeaderValue::from_static(line));
+        }
         Form::of(&headers)
     }
 
@@ -106,5 +141,29 @@ mod tests {
         assert_eq!(form("application/json, text/html;q=0.5"), Form::Document);
         assert_eq!(form("*/*"), Form::Document);
         assert_eq!(Form::of(&HeaderMap::new()), Form::Document);
+    }
+
+    #[test]
+    fn what_the_client_likes_better_counts_and_not_what_it_names_first() {
+        for (accept, expected) in [
+            ("text/html;q=0.1, application/json", Form::Document),
+            ("application/xhtml+xml, text/html", Form::Page),
+            ("application/json;q=0.2, text/html;q=0.9", Form::Page),
+            ("application/json;q=0.2|TEXT/HTML; charset=utf-8; q=0.900", Form::Page),
+            // The closest range counts, not the best one.
+            ("text/html;q=0, */*", Form::Document),
+            ("text/html;q=0.5, text/*, */*;q=0.6", Form::Document),
+            ("*/*, application/*;q=0.1", Form::Page),
+            ("text/html, application/problem+json", Form::Document),
+            // What is no weight is none.
+            ("text/html;q=2, application/json;q=0.1", Form::Document),
+            ("text/html;q=0.1234, application/json;q=0.1", Form::Document),
+            ("text/html;q=x, application/json;q=0.001", Form::Document),
+            ("text/html;q=1.5, application/json;q=0.001", Form::Document),
+            ("text/plain", Form::Document),
+            ("rubbish", Form::Document),
+        ] {
+            assert_eq!(form(accept), expected, "{accept}");
+        }
     }
 }

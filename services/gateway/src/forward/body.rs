@@ -11,6 +11,8 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
+use crate::guard;
+
 /// A client has this long before its body begins to flow, and from then on must send at least this much on
 /// average; a slow one holds a connection to an upstream.
 const GRACE: Duration = Duration::from_secs(10);
@@ -28,7 +30,10 @@ struct Shared {
     idle: Duration,
     read: Cell<u64>,
     begun: Cell<Option<Instant>>,
-    ended: Cell<bool>,
+    /// When the client has last sent something, or ended.
+    moved: Cell<Option<Instant>>,
+    /// Whether it is the client who keeps the request waiting.
+    waits: Cell<bool>,
     fault: Cell<Option<Fault>>,
 }
 
@@ -70,7 +75,8 @@ impl Source {
             idle,
             read: Cell::new(0),
             begun: Cell::new(None),
-            ended: Cell::new(false),
+            moved: Cell::new(None),
+            waits: Cell::new(false),
             fault: Cell::new(None),
         })))
     }
@@ -84,6 +90,11 @@ impl Source {
         self.0.is_some()
     }
 
+    /// How long it is, if anything is to come.
+    pub(crate) fn size(&self) -> Option<SizeHint> {
+        self.0.as_ref().map(|shared| shared.hint)
+    }
+
     /// The body for one more attempt.
     pub(crate) fn body(&self) -> Resumable {
         Resumable { source: self.clone(), waiting: None }
@@ -94,9 +105,14 @@ impl Source {
         self.0.as_ref().is_some_and(|shared| shared.begun.get().is_some())
     }
 
-    /// Whether the client may still be sending.
-    pub(crate) fn is_open(&self) -> bool {
-        self.0.as_ref().is_some_and(|shared| !shared.ended.get())
+    /// Whether more of the body is wanted than the client has sent.
+    pub(crate) fn waits(&self) -> bool {
+        self.0.as_ref().is_some_and(|shared| shared.waits.get())
+    }
+
+    /// When the body last went on, if it ever did.
+    pub(crate) fn moved(&self) -> Option<Instant> {
+        self.0.as_ref().and_then(|shared| shared.moved.get())
     }
 
     /// What the client did wrong, if it did.
@@ -132,6 +148,10 @@ impl Body for Resumable {
             shared.begun.set(Some(Instant::now()));
         }
         let polled = Pin::new(&mut *shared.body.borrow_mut()).poll_frame(context);
+        shared.waits.set(polled.is_pending());
+        if polled.is_ready() {
+            shared.moved.set(Some(Instant::now()));
+        }
         match polled {
             Poll::Ready(Some(Ok(frame))) => {
                 self.waiting = None;
@@ -140,13 +160,16 @@ impl Body for Resumable {
                 if shared.read.get() > shared.limit {
                     return shared.fail(Fault::TooLong, BodyError::TooLong(shared.limit));
                 }
-                Poll::Ready(Some(Ok(frame)))
+                Poll::Ready(Some(Ok(frame.into_trailers().map_or_else(
+                    |data| data,
+                    |mut trailers| {
+                        guard::trailers(&mut trailers);
+                        Frame::trailers(trailers)
+                    },
+                ))))
             }
             Poll::Ready(Some(Err(error))) => shared.fail(Fault::Broken, BodyError::Broken(error)),
-            Poll::Ready(None) => {
-                shared.ended.set(true);
-                Poll::Ready(None)
-            }
+            Poll::Ready(None) => Poll::Ready(None),
             Poll::Pending => {
                 let waiting =
                     self.waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(shared.deadline())));
@@ -155,18 +178,6 @@ impl Body for Resumable {
                     Poll::Pending => Poll::Pending,
                 }
             }
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.source.0.is_none()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match &self.source.0 {
-            None => SizeHint::with_exact(0),
-            Some(shared) if shared.read.get() == 0 => shared.hint,
-            Some(_) => SizeHint::default(),
         }
     }
 }

@@ -22,10 +22,11 @@ pub(crate) fn request(headers: &mut HeaderMap, upstream: Name, https: bool) {
         return;
     }
     let kept = allowed(upstream, https).and_then(|name| {
-        let values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-        let pairs = values.flat_map(|value| value.split(';')).map(str::trim);
+        // As bytes: a page's script may have set one that is no ASCII, which is no reason to lose the others.
+        let values = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes);
+        let pairs = values.flat_map(|value| value.split(|byte| *byte == b';')).map(<[u8]>::trim_ascii);
         let kept: Vec<_> = pairs.filter(|pair| is_named(pair, name)).collect();
-        (!kept.is_empty()).then(|| HeaderValue::try_from(kept.join("; ")).ok()).flatten()
+        (!kept.is_empty()).then(|| HeaderValue::try_from(kept.join(b"; ".as_slice())).ok()).flatten()
     });
     match kept {
         Some(value) => drop(headers.insert(header::COOKIE, value)),
@@ -42,10 +43,7 @@ pub(crate) fn response(headers: &mut HeaderMap, upstream: Name, https: bool) {
     let kept: Vec<HeaderValue> = headers
         .get_all(header::SET_COOKIE)
         .iter()
-        .filter(|value| {
-            let text = value.to_str().unwrap_or_default();
-            name.is_some_and(|name| is_named(text, name))
-        })
+        .filter(|value| name.is_some_and(|name| is_named(value.as_bytes(), name)))
         .cloned()
         .collect();
     headers.remove(header::SET_COOKIE);
@@ -54,20 +52,22 @@ pub(crate) fn response(headers: &mut HeaderMap, upstream: Name, https: bool) {
     }
 }
 
-fn is_named(pair: &str, name: &str) -> bool {
-    let rest = pair.split_once('=').and_then(|(found, _)| found.trim().strip_prefix(name));
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+fn is_named(pair: &[u8], name: &str) -> bool {
+    let mut parts = pair.splitn(2, |byte| *byte == b'=');
+    let (Some(found), Some(_)) = (parts.next(), parts.next()) else { return false };
+    let rest = found.trim_ascii().strip_prefix(name.as_bytes());
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"-"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn passed(value: &'static str, upstream: Name, https: bool) -> Option<String> {
+    fn passed(value: &str, upstream: Name, https: bool) -> Option<String> {
         let mut headers = HeaderMap::new();
-        headers.insert(header::COOKIE, HeaderValue::from_static(value));
+        headers.insert(header::COOKIE, HeaderValue::from_bytes(value.as_bytes()).unwrap());
         request(&mut headers, upstream, https);
-        headers.get(header::COOKIE).map(|value| value.to_str().unwrap().to_owned())
+        headers.get(header::COOKIE).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
     }
 
     #[test]
@@ -84,10 +84,18 @@ mod tests {
     }
 
     #[test]
+    fn a_cookie_that_is_no_ascii_takes_no_other_with_it() {
+        assert_eq!(passed("x=ü; __Host-web=1", Name::Web, true).as_deref(), Some("__Host-web=1"));
+        assert_eq!(passed("__Host-web=1; ü; ü=1", Name::Web, true).as_deref(), Some("__Host-web=1"));
+        assert_eq!(passed("__Host-web-a=ü", Name::Web, true).as_deref(), Some("__Host-web-a=ü"));
+        assert_eq!(passed("__Host-web", Name::Web, true), None);
+    }
+
+    #[test]
     fn nobody_sets_another_ones_cookie() {
         let mut headers = HeaderMap::new();
-        for value in ["__Host-web=1; Path=/; Secure", "__Secure-id=2", "tracking=3"] {
-            headers.append(header::SET_COOKIE, HeaderValue::from_static(value));
+        for value in ["__Host-web=1; Path=/; Secure", "__Secure-id=2", "tracking=3", "ü=4"] {
+            headers.append(header::SET_COOKIE, HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
         let mut web = headers.clone();
         response(&mut web, Name::Web, true);

@@ -116,7 +116,9 @@ pub(crate) fn request(
     remove(headers);
     cookies::request(headers, upstream.0, told.https);
     if trailers {
+        // It is about the connection to the upstream, and has to say so (RFC 9110 §10.1.4).
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
+        headers.insert(header::CONNECTION, HeaderValue::from_static("te"));
     }
     // The upstream's own name goes into `Host`; the public one is told beside it.
     headers.insert(header::HOST, upstream.1.clone());
@@ -133,13 +135,31 @@ pub(crate) fn request(
 /// Prepares an answer's headers for the client.
 pub(crate) fn response(headers: &mut HeaderMap, upstream: Name, https: bool) {
     // Of two lengths the chunks are true (RFC 9112 §6.3), and the other one must not be passed on.
-    if headers.contains_key(header::TRANSFER_ENCODING) {
-        headers.remove(header::CONTENT_LENGTH);
+    if headers.contains_key(header::TRANSFER_ENCODING) && headers.remove(header::CONTENT_LENGTH).is_some() {
+        metrics::counter!("gateway_answers_ambiguous_total").increment(1);
     }
     remove(headers);
     headers.remove(header::SERVER);
     headers.remove(X_POWERED_BY);
     cookies::response(headers, upstream, https);
+}
+
+/// Prepares a request's trailers. Whatever decides about a request stands in front of its body, where it was checked; a
+/// service that merges both must not get another one behind it (RFC 9110 §6.5.1).
+pub(crate) fn trailers(trailers: &mut HeaderMap) {
+    let decides = |name: &&HeaderName| {
+        let name = name.as_str();
+        is_removed(name)
+            || name.starts_with("content-")
+            || matches!(
+                name,
+                "authorization" | "cookie" | "host" | "trailer" | "cache-control" | "max-forwards"
+            )
+    };
+    let found: Vec<HeaderName> = trailers.keys().filter(decides).cloned().collect();
+    for name in found {
+        trailers.remove(name);
+    }
 }
 
 /// `TE: trailers` is the one hop-by-hop wish that can be kept: hyper passes trailers on.
@@ -228,8 +248,14 @@ mod tests {
     fn headers_named_by_connection_are_gone() {
         let given = [("connection", "x-secret, close"), ("x-secret", "1"), ("te", "trailers, deflate")];
         let headers = guarded(&given, Name::Web);
-        assert!(!headers.contains_key("x-secret") && !headers.contains_key("connection"));
-        assert_eq!(headers["te"], "trailers");
+        assert!(!headers.contains_key("x-secret"));
+        assert_eq!(
+            (&headers["te"], &headers["connection"]),
+            (&"trailers".parse().unwrap(), &"te".parse().unwrap())
+        );
+        let headers =
+            guarded(&[("connection", "te, x-secret"), ("x-secret", "1"), ("te", "deflate")], Name::Web);
+        assert!(!headers.contains_key("connection") && !headers.contains_key("te"));
         let kept = guarded(&[("connection", "authorization"), ("authorization", "Bearer x")], Name::Web);
         assert!(kept.contains_key("authorization"));
     }

@@ -7,6 +7,7 @@ mod address;
 mod cookies;
 pub(crate) mod cors;
 mod headers;
+mod host;
 
 use http::header;
 use http::request::Parts;
@@ -14,20 +15,10 @@ use platform_http::Problem;
 use platform_http::problem;
 
 pub(crate) use address::{Networks, Peer, client_address, forwarded_for};
-pub(crate) use headers::{REQUEST_ID, Told, is_removed, is_upgrade, request, response};
+pub(crate) use headers::{REQUEST_ID, Told, is_removed, is_upgrade, request, response, trailers};
+pub(crate) use host::check as check_host;
 
 use crate::routes::{self, Compiled};
-
-/// Refuses requests that no route should see: an unclear host or a body that is too long.
-///
-/// # Errors
-/// A 400 or 413.
-pub(crate) fn check_host(parts: &Parts) -> Result<(), Problem> {
-    // One host, no more and no less (RFC 9112 §3.2); HTTP/2 carries it in `:authority`.
-    let hosts = parts.headers.get_all(header::HOST).iter().count();
-    let named = hosts == 1 || (hosts == 0 && parts.uri.authority().is_some());
-    if named { Ok(()) } else { Err(problem::MALFORMED.detail("send exactly one `Host`")) }
-}
 
 /// Refuses a path that two programs could read in two ways.
 ///
@@ -50,7 +41,12 @@ pub(crate) fn check_route(parts: &Parts, route: &Compiled) -> Result<(), Problem
     }
     let length =
         parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if length.is_some_and(|length| length > route.body_limit()) { Err(too_large(route)) } else { Ok(()) }
+    if length.is_none_or(|length| length <= route.body_limit()) {
+        return Ok(());
+    }
+    let labels = [("upstream", route.upstream_name().as_str()), ("reason", "client")];
+    metrics::counter!("gateway_failures_total", &labels).increment(1);
+    Err(too_large(route))
 }
 
 /// A 413 for this route.

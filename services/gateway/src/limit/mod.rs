@@ -1,8 +1,11 @@
 //! The phase *limit*: how much one caller may do, and how much everybody together.
 
+mod arrivals;
 mod gcra;
 mod load;
+mod pending;
 mod shared;
+mod wrong;
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -16,6 +19,7 @@ use self::gcra::Decision;
 pub(crate) use self::gcra::Limits;
 pub(crate) use self::load::{Load, Permit};
 pub(crate) use self::shared::share;
+pub(crate) use self::wrong::{Address, WRONG_TOKENS};
 use crate::routes::Compiled;
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -67,22 +71,31 @@ impl Told {
 /// # Errors
 /// A 429 with `Retry-After`.
 pub(crate) fn count(limits: &Limits, route: &Compiled, who: Who<'_>) -> Result<Option<Told>, Problem> {
-    let Some(class) = route.limit() else { return Ok(None) };
+    route.limit().map(|class| take(limits, class, who)).transpose()
+}
+
+/// Counts a request in a class.
+///
+/// # Errors
+/// A 429 with `Retry-After`.
+pub(crate) fn take(limits: &Limits, class: &Class, who: Who<'_>) -> Result<Told, Problem> {
     let Class { name, limit, .. } = class;
     let decision = limits.take(name, limit, &who.key(limit.by));
-    let told = told(class, &decision);
-    if decision.allowed {
-        return Ok(Some(told));
-    }
+    if decision.allowed { Ok(told(class, &decision)) } else { Err(too_many(class, &decision)) }
+}
+
+/// A 429 that says when to come again.
+fn too_many(class: &Class, decision: &Decision) -> Problem {
+    let Class { name, limit, .. } = class;
     metrics::counter!("gateway_limited_total", "class" => name.clone()).increment(1);
+    let told = told(class, decision);
     let seconds = decision.retry_after.as_secs_f64().ceil().clamp(1.0, 3600.0);
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped above")]
-    let problem = problem::TOO_MANY_REQUESTS
+    problem::TOO_MANY_REQUESTS
         .detail(format!("at most {} requests in {} seconds", limit.requests, limit.per_seconds))
         .retry_after(seconds as u32)
         .header(POLICY, told.policy)
-        .header(STATE, told.state);
-    Err(problem)
+        .header(STATE, told.state)
 }
 
 /// `RateLimit-Policy` and `RateLimit` as the IETF's draft has them (draft-ietf-httpapi-ratelimit-headers).

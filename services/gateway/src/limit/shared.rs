@@ -4,11 +4,9 @@
 //! used. So together they let through at most what is allowed and what comes between two rounds; while Redis
 //! is away, each keeps its own limits.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use platform_components::Limit;
 use redis::aio::ConnectionManager;
 use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
@@ -18,13 +16,6 @@ use super::{Key, LimitKey};
 
 /// How often replicas tell each other what was used.
 const ROUND: Duration = Duration::from_millis(100);
-/// Whoever has used less than this share of the burst since the last telling is not worth telling.
-const WORTH: u64 = 20;
-/// What is not worth telling for this many rounds is forgotten.
-const PATIENCE: u32 = 50;
-/// Callers told about in one round; more wait for the next.
-const MOST: usize = 1000;
-
 /// Moves the common time on by what was used, and tells how far it is ahead of now, in microseconds.
 const SCRIPT: &str = r"
 local t = redis.call('TIME')
@@ -36,44 +27,6 @@ local ahead = arrival - now
 redis.call('SET', KEYS[1], string.format('%.0f', arrival), 'PX', math.ceil(ahead / 1000) + 1000)
 return ahead";
 
-/// What was used and not told yet.
-#[derive(Debug, Default)]
-pub(crate) struct Pending(Mutex<HashMap<LimitKey, Used>>);
-
-#[derive(Debug, Clone, Copy)]
-struct Used {
-    requests: u64,
-    rounds: u32,
-    limit: Limit,
-}
-
-impl Pending {
-    pub(super) fn add(&self, class: &str, key: &Key<'_>, limit: &Limit) {
-        let mut pending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let used = pending.entry((class.to_owned(), key.clone().into_owned())).or_insert(Used {
-            requests: 0,
-            rounds: 0,
-            limit: *limit,
-        });
-        used.requests += 1;
-    }
-
-    /// What is worth telling now.
-    fn take(&self) -> Vec<(LimitKey, Used)> {
-        let mut pending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut taken = Vec::new();
-        pending.retain(|key, used| {
-            used.rounds += 1;
-            if used.requests * WORTH >= u64::from(used.limit.burst) && taken.len() < MOST {
-                taken.push((key.clone(), *used));
-                return false;
-            }
-            used.rounds < PATIENCE
-        });
-        taken
-    }
-}
-
 /// Tells and listens until `stop`.
 pub(crate) async fn share(
     limits: Arc<Limits>,
@@ -84,8 +37,7 @@ pub(crate) async fn share(
     let script = redis::Script::new(SCRIPT);
     let mut away = false;
     while tokio::time::timeout(ROUND, stop.cancelled()).await.is_err() {
-        let Some(pending) = limits.pending() else { return };
-        let taken = pending.take();
+        let taken = limits.untold();
         if taken.is_empty() {
             continue;
         }

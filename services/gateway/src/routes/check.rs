@@ -28,6 +28,14 @@ pub(super) fn alone(route: &Route, limits: &BTreeMap<String, Limit>) -> Result<(
     if route.methods.is_empty() {
         return wrong("needs at least one method");
     }
+    if let Some(method) = route.public_methods.iter().find(|it| !route.methods.contains(it)) {
+        return Err(format!("has {method} among its `publicMethods` and not among its `methods`"));
+    }
+    if let Some(origin) = route.origins.iter().find(|origin| !is_origin(origin)) {
+        return Err(format!(
+            "its origin {origin:?} must be * or as browsers write one, such as https://other.example"
+        ));
+    }
     if route.timeout_seconds == 0 || route.idle_timeout_seconds == 0 || route.total_timeout_seconds == Some(0)
     {
         return wrong("needs timeouts of at least 1 second");
@@ -42,6 +50,18 @@ pub(super) fn alone(route: &Route, limits: &BTreeMap<String, Limit>) -> Result<(
         Some(class) if !limits.contains_key(class) => Err(format!("its limit {class} is not in `limits`")),
         _ => Ok(()),
     }
+}
+
+/// Whether a browser would write an origin like this (RFC 6454 §6.2): any other text would never be met.
+fn is_origin(text: &str) -> bool {
+    let same = |url: url::Url| url.origin().is_tuple() && url.origin().ascii_serialization() == text;
+    text == "*" || text.parse().is_ok_and(same)
+}
+
+/// Whether a class of limits can be named in a header, a label and a key of Redis without more ado.
+pub(super) fn is_class(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    (1..=64).contains(&name.len()) && name.bytes().all(plain)
 }
 
 /// Refuses a route when a request could be for it or for one of `others` alike.

@@ -1,7 +1,7 @@
 //! From what is written to what requests are matched and forwarded with.
 
 use http::{HeaderValue, Method, Uri};
-use platform_components::{HeaderRules, Route};
+use platform_components::{HeaderRules, Route, Upstream};
 
 use super::host::Host;
 use super::pattern::{Pattern, Rewrite};
@@ -39,11 +39,12 @@ pub(super) fn route(route: Route) -> Result<Entry, String> {
     Ok((compiled, pattern, hosts))
 }
 
-/// An upstream's host and port.
+/// Where an upstream is.
 ///
 /// # Errors
 /// What its URL must be.
-pub(super) fn target(url: &str) -> Result<Target, String> {
+pub(super) fn target(upstream: &Upstream) -> Result<Target, String> {
+    let url = &upstream.url;
     let uri: Uri = url.parse().map_err(|_| format!("{url:?} is no URL"))?;
     let wrong = || format!("{url:?} must be http://host:port without a path");
     let authority = uri.authority().ok_or_else(wrong)?;
@@ -57,5 +58,6 @@ pub(super) fn target(url: &str) -> Result<Target, String> {
         host: authority.host().trim_matches(['[', ']']).to_owned(),
         port: authority.port_u16().unwrap_or(80),
         authority: HeaderValue::from_str(authority.as_str()).map_err(|_| wrong())?,
+        addresses: upstream.addresses.clone(),
     })
 }

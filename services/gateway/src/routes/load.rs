@@ -58,7 +58,7 @@ pub(super) fn build(file: RoutesFile, text: &str) -> Result<Table, RoutesError> 
     }
     let mut upstreams = HashMap::new();
     for (name, upstream) in file.upstreams {
-        let target = compile::target(&upstream.url).map_err(|reason| {
+        let target = compile::target(&upstream).map_err(|reason| {
             let line = Line::find(text, "url", Some(&upstream.url), 0);
             RoutesError::Upstream { line, name, reason }
         })?;
@@ -68,6 +68,11 @@ pub(super) fn build(file: RoutesFile, text: &str) -> Result<Table, RoutesError> 
         if limit.requests == 0 || limit.per_seconds == 0 || limit.burst == 0 {
             let line = Line::find(text, name, None, 0);
             let reason = "requests, perSeconds and burst must be at least 1";
+            return Err(RoutesError::Limit { line, name: name.clone(), reason });
+        }
+        if !check::is_class(name) {
+            let line = Line::find(text, name, None, 0);
+            let reason = "a name must be 1 to 64 letters, digits, hyphens, underscores and dots";
             return Err(RoutesError::Limit { line, name: name.clone(), reason });
         }
     }
@@ -173,6 +178,29 @@ routes:
                 "path: /other, responseHeaders: {set: {'x a': b}},",
                 "line 7: route /other: its header",
             ),
+            (
+                "path: /other,",
+                "path: /other, publicMethods: [GET, PUT],",
+                "line 7: route /other: has PUT among its `publicMethods`",
+            ),
+            (
+                "path: /other,",
+                "path: /other, origins: ['https://other.example/'],",
+                "line 7: route /other: its origin \"https://other.example/\"",
+            ),
+            (
+                "path: /other,",
+                "path: /other, origins: ['other.example'],",
+                "line 7: route /other: its origin",
+            ),
+            (
+                "path: /other,",
+                "path: /other, origins: ['https://A.example'],",
+                "line 7: route /other: its origin",
+            ),
+            ("path: /other,", "path: /other, origins: ['null'],", "line 7: route /other: its origin"),
+            ("  few:", "  'f\"w':", "line 5: limit f\"w: a name must be"),
+            ("  few:", "  'f w':", "line 5: limit f w: a name must be"),
             ("limit: few", "limit: many", "line 8: route /: its limit many is not in `limits`"),
             ("burst: 5", "burst: 0", "line 5: limit few: "),
             ("http://localhost:8108", "https://localhost/x", "line 3: upstream web: "),

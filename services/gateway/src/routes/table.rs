@@ -11,7 +11,10 @@ use super::host::{self, Host};
 use super::pattern::Pattern;
 use super::tree::Tree;
 use super::{Compiled, Target};
-use crate::limit::Class;
+use crate::limit::{Class, WRONG_TOKENS};
+
+/// The class of pages, the gateway's own among them.
+const PAGES: &str = "pages";
 
 /// All routes.
 #[derive(Debug)]
@@ -23,6 +26,9 @@ pub(crate) struct Table {
     everywhere: Tree,
     targets: HashMap<Name, Target>,
     caches: bool,
+    wrong_tokens: Class,
+    /// The class `pages`, where the file has one.
+    pages: Option<Class>,
 }
 
 /// A route that is put into the table, with what was read of its path and hosts.
@@ -71,6 +77,16 @@ impl Table {
         self.routes.iter().any(|route| route.audience().is_some())
     }
 
+    /// The class in which wrong tokens count, whatever route they came to.
+    pub(crate) fn wrong_tokens(&self) -> &Class {
+        &self.wrong_tokens
+    }
+
+    /// The class that the gateway's own pages count in.
+    pub(crate) fn pages_limit(&self) -> Option<&Class> {
+        self.pages.as_ref()
+    }
+
     /// A route that exchanges tokens, if there is any.
     pub(crate) fn exchanging(&self) -> Option<&Compiled> {
         self.routes.iter().find(|route| route.exchanges())
@@ -106,7 +122,9 @@ impl Table {
             tree.each(&mut |places| allow_together(&mut routes, places));
         }
         let caches = routes.iter().any(|route: &Compiled| route.cache().is_some());
-        Self { routes, hosts, everywhere, targets, caches }
+        let wrong_tokens = Class::of_wrong_tokens(limits.get(WRONG_TOKENS));
+        let pages = limits.get(PAGES).map(|limit| Class::new(PAGES, *limit));
+        Self { routes, hosts, everywhere, targets, caches, wrong_tokens, pages }
     }
 }
 
@@ -159,6 +177,7 @@ mod tests {
             ("/.well-known/oauth-authorization-server/identity", "identity"),
             ("/services/catalog/v1/courses", "catalog"),
             ("/services/catalog/openapi.json", "catalog"),
+            ("/services/identity/openapi.json", "identity"),
             ("/services/order/v1/orders", "order"),
             ("/photos/abc/card.webp", "photostock"),
             ("/photoshop", "web"),

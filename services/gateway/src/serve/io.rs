@@ -36,11 +36,6 @@ pub(crate) struct Io<S> {
 }
 
 impl<S> Io<S> {
-    /// To an upstream.
-    pub(crate) fn new(stream: S) -> Self {
-        Self { stream: TokioIo::new(stream), pace: None, ahead: Vec::new() }
-    }
-
     /// From a client.
     pub(super) fn paced(stream: S, pace: Arc<Pace>) -> Self {
         Self { stream: TokioIo::new(stream), pace: Some(pace), ahead: Vec::new() }

@@ -20,7 +20,6 @@ use std::time::Duration;
 use platform_service::Api;
 use tokio::net::TcpStream;
 
-pub(crate) use self::io::Io;
 pub(crate) use self::tls::Tls;
 use self::worker::{Counted, Worker};
 use crate::core::Shared;

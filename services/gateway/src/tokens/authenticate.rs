@@ -6,34 +6,50 @@ use std::time::Duration;
 
 use http::{HeaderMap, header};
 use platform_auth::{CLOCK_DIFFERENCE, Rejection};
+use platform_http::Problem;
 
 use super::exchange::digest;
 use super::{Caller, Callers, Tokens};
 use crate::clock::Moment;
+use crate::limit;
 
 /// How long a thread trusts its own memory: a key that was removed is refused at most so much later.
 const TRUSTED: Duration = Duration::from_secs(5);
 
-/// Who calls.
+/// Why there is no caller.
+pub(super) enum Refused {
+    /// Nothing of the token is in it.
+    Token(Rejection),
+    /// It was not looked at: too many wrong ones came from the same address.
+    Unread(Box<Problem>),
+}
+
+/// Who calls, from `address`.
 ///
 /// # Errors
-/// [`Rejection`], without any part of the token.
+/// [`Refused`].
 pub(super) async fn caller(
     callers: &Callers,
     tokens: &Tokens,
     headers: &HeaderMap,
+    address: limit::Address<'_>,
     now: Moment,
-) -> Result<Rc<Caller>, Rejection> {
+) -> Result<Rc<Caller>, Refused> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
         // None, or more than one: the common check says what that means.
         let rejected = Box::pin(tokens.authenticator.authenticate(headers));
-        return rejected.await.and(Err(Rejection::Missing));
+        return Err(Refused::Token(rejected.await.err().unwrap_or(Rejection::Missing)));
     };
     let known = callers.0.borrow_mut().get(value.as_bytes());
     let fresh = |it: &Rc<Caller>| now.instant.saturating_duration_since(it.checked) < TRUSTED;
     if let Some(known) = known.filter(|it| fresh(it) && !is_over(it, now)) {
         return Ok(known);
+    }
+    if let Some(spent) = address.is_spent()
+        && !tokens.authenticator.knows(headers)
+    {
+        return Err(Refused::Unread(Box::new(address.refuse(&spent))));
     }
     // Seldom, so it must not make every request's state larger.
     let checked = Box::pin(tokens.authenticator.authenticate(headers));
@@ -41,7 +57,10 @@ pub(super) async fn caller(
         Ok(verified) => verified,
         Err(rejection) => {
             callers.0.borrow_mut().remove(value.as_bytes());
-            return Err(rejection);
+            if matches!(rejection, Rejection::Invalid(_)) {
+                address.charge();
+            }
+            return Err(Refused::Token(rejection));
         }
     };
     let slots = callers.0.borrow_mut().get(value.as_bytes()).map(|it| it.slots.clone()).unwrap_or_default();

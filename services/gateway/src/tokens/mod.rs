@@ -15,16 +15,19 @@ use std::rc::Rc;
 use std::sync::Arc;
 use tokio::time::Instant;
 
+use http::request::Parts;
 use http::{HeaderMap, header};
 use platform_auth::{Authenticator, Subject, Verified};
 use platform_http::Problem;
 
+use self::authenticate::Refused;
 use self::exchange::Digest;
 pub(crate) use self::exchange::Exchange;
 pub(crate) use self::provider::Provider;
 use self::slot::Slot;
 use crate::bounded::Bounded;
 use crate::clock::Moment;
+use crate::limit;
 use crate::routes::Compiled;
 
 /// Tokens that one thread remembers.
@@ -87,17 +90,21 @@ impl Callers {
     /// The phases *authenticate* and *authorize*: the caller, `None` for a visitor on an open route.
     ///
     /// # Errors
-    /// A 401, 403 or 503.
+    /// A 401, 403 or 503; a 429 where too many wrong tokens came from.
     pub(crate) async fn caller(
         &self,
         tokens: &Tokens,
-        headers: &HeaderMap,
-        method: &http::Method,
+        parts: &Parts,
         route: &Compiled,
+        address: limit::Address<'_>,
         now: Moment,
     ) -> Result<Option<Rc<Caller>>, Problem> {
-        let caller = authenticate::caller(self, tokens, headers, now).await;
-        authorize::check(route, method, caller)
+        let caller = match authenticate::caller(self, tokens, &parts.headers, address, now).await {
+            Ok(caller) => Ok(caller),
+            Err(Refused::Token(rejection)) => Err(rejection),
+            Err(Refused::Unread(problem)) => return Err(*problem),
+        };
+        authorize::check(route, &parts.method, caller)
     }
 
     /// Forgets tokens whose life is over.

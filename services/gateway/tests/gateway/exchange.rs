@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use crate::support::{Running, WITHIN, counted, recorder, replace, routes, serve, start, telling};
 
-const SECRET: &str = "gateways-own-secret";
+pub(crate) const SECRET: &str = "gateways-own-secret";
 
 /// A token endpoint that does what RFC 8693 says and remembers what it was asked.
 #[derive(Clone, Default)]
@@ -118,38 +118,6 @@ pub(crate) fn bearer(told: &Value) -> String {
 }
 
 #[tokio::test]
-async fn fifty_users_with_a_thousand_mixed_calls_never_meet_each_other() {
-    let identity = Identity::default();
-    let address = identity.serve().await;
-    let running = exchanging(telling().await, address, &[("SERVING_THREADS", "4")]).await;
-    let users: Vec<(Uuid, String)> = (0..50)
-        .map(|_| Uuid::now_v7())
-        .map(|id| (id, user(id, "web", "order.read catalog.learn").sign()))
-        .collect();
-    let workers = users.iter().cloned().map(|(id, token)| {
-        let api = running.api.with_token(&token);
-        tokio::spawn(async move {
-            for call in 0..20 {
-                let (path, audience) = match call % 2 {
-                    0 => ("/services/order/v1/orders", "order"),
-                    _ => ("/services/catalog/v1/courses", "catalog"),
-                };
-                let told: Value = api.get(path).await.expect(200).json();
-                let sent = claims(&bearer(&told));
-                assert_eq!(sent["sub"], id.to_string(), "somebody else's token");
-                assert_eq!(sent["aud"], audience);
-                assert_ne!(bearer(&told), token, "the token itself must not leave the gateway");
-            }
-        })
-    });
-    for worker in futures::future::join_all(workers).await {
-        worker.unwrap();
-    }
-    // 1,000 calls, and one question for each user and audience.
-    assert_eq!(identity.asked(), 100);
-}
-
-#[tokio::test]
 async fn the_narrow_client_of_a_user_never_gets_the_wide_ones_token() {
     let identity = Identity::default();
     let address = identity.serve().await;
@@ -201,7 +169,7 @@ async fn sign_out_takes_effect_when_the_answer_is_checked_again() {
     refused.problem(401, "unauthenticated");
     let told = refused.header("www-authenticate").unwrap();
     assert!(told.contains("invalid_token") && told.contains("the token was revoked"), "{told}");
-    assert!(counted("gateway_tokens_refused_total", &["revoked"]) > before);
+    assert_eq!(counted("gateway_tokens_refused_total", &["revoked"]), before + 1.0);
     // A dead token is not asked about at each request.
     let asked = identity.asked();
     for _ in 0..20 {

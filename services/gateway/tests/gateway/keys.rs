@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
 use axum::routing::get;
-use platform_testkit::{Api, TcpProxy, TestIssuer, TokenBuilder, eventually, life};
+use platform_testkit::{TcpProxy, TestIssuer, TokenBuilder, eventually, life};
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use uuid::Uuid;
 
-use crate::support::{Running, WITHIN, counted, rest, routes, start, statuses, telling};
+use crate::apart::Apart;
+use crate::support::{WITHIN, rest, routes, statuses, telling};
 
 const PATH: &str = "/services/order/v1/orders";
 
@@ -28,9 +29,9 @@ async fn publisher() -> (SocketAddr, Arc<AtomicUsize>) {
 }
 
 /// A gateway that has its keys from there.
-async fn fed(publisher: SocketAddr) -> Running {
+async fn fed(publisher: SocketAddr) -> Apart {
     let uri = format!("http://{publisher}/jwks");
-    start(&routes(telling().await), &[("JWKS_URI", &uri)]).await
+    Apart::start(&routes(telling().await), &[("JWKS_URI", &uri)]).await
 }
 
 fn good() -> TokenBuilder<'static> {
@@ -42,8 +43,8 @@ fn invented() -> String {
     good().header("kid", Uuid::now_v7()).sign()
 }
 
-fn refused(reason: &str) -> f64 {
-    counted("gateway_tokens_refused_total", &[&format!("reason=\"{reason}\"")])
+fn refused(reason: &str) -> String {
+    format!("gateway_tokens_refused_total{{reason=\"{reason}\"}}")
 }
 
 #[tokio::test]
@@ -52,14 +53,13 @@ async fn keys_that_are_away_at_the_start_are_waited_for() {
     proxy.cut();
     let running = fed(proxy.address()).await;
     let api = running.api.with_token(&good().sign());
-    let before = refused("no-keys");
     let answer = api.get(PATH).await;
     answer.problem(503, "unavailable");
     assert_eq!(answer.header("retry-after"), Some("1"));
-    assert!(refused("no-keys") > before);
+    running.count_is(&refused("no-keys"), 1.0).await;
     // Visitors need none, and it is ready for them.
     running.api.get("/services/catalog/v1/courses").await.assert_status(200);
-    life::ready_without(&Api::new(running.component.admin_url("")), "identity-keys").await;
+    life::ready_without(&running.admin, "identity-keys").await;
     proxy.heal();
     eventually(WITHIN, || async { api.get(PATH).await.status == 200 }).await;
 }
@@ -74,15 +74,14 @@ async fn keys_that_are_away_later_serve_on() {
     proxy.cut();
     // Looks for a key, in vain.
     running.api.with_token(&invented()).get(PATH).await.problem(401, "unauthenticated");
-    let admin = Api::new(running.component.admin_url(""));
-    life::ready_without(&admin, "identity-keys").await;
+    life::ready_without(&running.admin, "identity-keys").await;
     seen.get(PATH).await.assert_status(200);
     running.api.with_token(&good().sign()).get(PATH).await.assert_status(200);
     // What is wrong is wrong all the same.
     let over = good().claim("exp", 1).sign();
     running.api.with_token(&over).get(PATH).await.problem(401, "unauthenticated");
     proxy.heal();
-    life::ready_with(&admin, "identity-keys").await;
+    life::ready_with(&running.admin, "identity-keys").await;
 }
 
 #[tokio::test]
@@ -92,7 +91,6 @@ async fn a_flood_of_invented_keys_causes_one_look() {
     let api = running.api.with_token(&good().sign());
     eventually(WITHIN, || async { api.get(PATH).await.status == 200 }).await;
     let looks = asked.load(Ordering::SeqCst);
-    let before = refused("invalid");
     let calls = (0..200).map(|_| {
         let api = running.api.with_token(&invented());
         tokio::spawn(async move { api.get(PATH).await.problem(401, "unauthenticated") })
@@ -100,14 +98,14 @@ async fn a_flood_of_invented_keys_causes_one_look() {
     for call in calls.collect::<Vec<_>>() {
         call.await.unwrap();
     }
-    assert!(refused("invalid") >= before + 200.0);
+    running.count_is(&refused("invalid"), 200.0).await;
     assert_eq!(asked.load(Ordering::SeqCst), looks + 1, "invented keys caused traffic");
     api.get(PATH).await.assert_status(200);
 }
 
 #[tokio::test]
 async fn each_wrong_token_has_its_status_and_its_count() {
-    let running = start(&routes(telling().await), &[("JWKS_URI", TestIssuer::shared().jwks_uri())]).await;
+    let running = Apart::start(&routes(telling().await), &[]).await;
     let service = TestIssuer::shared().service("gateway", "order").scope("order.read").sign();
     let long = good().claim("x", "a".repeat(8 * 1024)).sign();
     for (what, token, status, challenge, reason) in [
@@ -135,27 +133,27 @@ async fn each_wrong_token_has_its_status_and_its_count() {
         ("a long one", Some(long), 401, "malformed", "invalid"),
         ("a component's", Some(service), 403, "insufficient_scope", "service"),
     ] {
-        let before = refused(reason);
+        let counter = refused(reason);
+        let before = running.count(&counter).await;
         let api = token.map_or_else(|| running.api.clone(), |token| running.api.with_token(&token));
         let answer = api.get(PATH).await;
         assert_eq!(answer.status, status, "{what}: {}", answer.text());
         answer.any_problem();
         let told = answer.header("www-authenticate").unwrap_or_default();
         assert!(told.contains(challenge), "{what}: {told}");
-        assert!(refused(reason) > before, "{what}");
+        running.count_is(&counter, before + 1.0).await;
     }
     running.api.with_token(&good().sign()).get(PATH).await.assert_status(200);
 }
 
 #[tokio::test]
 async fn a_token_as_long_as_a_head_may_be_is_a_431() {
-    let running = start(&routes(telling().await), &[("JWKS_URI", TestIssuer::shared().jwks_uri())]).await;
-    let before = counted("gateway_requests_malformed_total", &[]);
+    let running = Apart::start(&routes(telling().await), &[]).await;
     let token = "a".repeat(70_000);
     let mut stream = TcpStream::connect(running.address()).await.unwrap();
     let request = format!("GET {PATH} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n");
     drop(stream.write_all(request.as_bytes()).await);
     let answer = rest(&mut stream).await;
     assert_eq!(statuses(&answer), ["431"], "{answer}");
-    assert!(counted("gateway_requests_malformed_total", &[]) > before);
+    running.count_is("gateway_requests_malformed_total", 1.0).await;
 }

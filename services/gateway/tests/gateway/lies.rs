@@ -3,13 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use platform_testkit::eventually;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
-use crate::support::{
-    Running, WITHIN, counted, failures, gateway_of, raw, raw_upstream, read_head, start, statuses,
-};
+use crate::apart::Apart;
+use crate::support::{failures, gateway_of, raw, raw_upstream, read_head, statuses};
 
 /// Heads that are none.
 const RUBBISH: &[&str] = &[
@@ -84,9 +82,11 @@ async fn an_upstream_that_leaves_http_unasked_is_a_503() {
     assert_eq!(failures("photostock", "rubbish"), before + 1.0);
 }
 
+const UNASKED: &str = "gateway_upstream_connections_broken_total";
+
 /// A gateway with one thread, so that there is one pool, before an upstream that keeps connections and always
 /// answers this; and how many connections there were.
-async fn always(answer: &'static str) -> (Running, Arc<AtomicU32>) {
+async fn always(answer: &'static str) -> (Apart, Arc<AtomicU32>) {
     let connections = Arc::new(AtomicU32::new(0));
     let counter = connections.clone();
     let upstream = raw_upstream(move |mut stream: TcpStream| {
@@ -108,7 +108,7 @@ routes:
   - {{path: /, upstream: web, methods: [GET], bodyLimitBytes: 0, timeoutSeconds: 20}}
 "
     );
-    (start(&routes, &[("SERVING_THREADS", "1")]).await, connections)
+    (Apart::start(&routes, &[("SERVING_THREADS", "1")]).await, connections)
 }
 
 #[tokio::test]
@@ -116,13 +116,11 @@ async fn what_comes_after_an_answer_is_never_the_next_one() {
     let forged =
         "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nokHTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged";
     let (running, connections) = always(forged).await;
-    let before = counted("gateway_upstream_connections_broken_total", &[]);
     for _ in 0..20 {
         assert_eq!(running.api.get("/").await.expect(200).text(), "ok");
     }
     assert_eq!(connections.load(Ordering::SeqCst), 20, "such a connection must not be used again");
-    let broken = || async { counted("gateway_upstream_connections_broken_total", &[]) >= before + 20.0 };
-    eventually(WITHIN, broken).await;
+    running.count_is(UNASKED, 20.0).await;
 }
 
 #[tokio::test]
@@ -137,6 +135,7 @@ async fn of_two_lengths_the_chunks_are_true() {
             assert_eq!(answer.text(), "hello");
             assert_eq!(answer.header("content-length"), None);
         }
+        running.count_is("gateway_answers_ambiguous_total", 3.0).await;
     }
 }
 
@@ -145,12 +144,11 @@ async fn broken_chunks_of_an_answer_are_cut_off() {
     for chunks in ["zz\r\nhello\r\n0\r\n\r\n", "5\r\nhelloXX0\r\n\r\n", "FFFFFFFFFFFFFFFFF\r\nhello\r\n"] {
         let answer = format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{chunks}");
         let (running, _) = always(answer.leak()).await;
-        let before = counted("gateway_answers_cut_total", &["broken"]);
         let answer = raw(running.address(), "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
         // Where nothing had come before, there may be nothing to cut.
         assert!(matches!(statuses(&answer)[..], [] | ["200"]), "{answer}");
         assert!(!answer.ends_with("0\r\n\r\n"), "it must not look whole: {answer}");
-        assert!(counted("gateway_answers_cut_total", &["broken"]) > before, "{chunks:?}");
+        running.count_is("gateway_answers_cut_total{reason=\"broken\"}", 1.0).await;
     }
 }
 
@@ -163,6 +161,7 @@ async fn an_answer_that_may_have_no_body_has_none() {
             let answer = running.api.get("/").await;
             assert_eq!((answer.status.as_str(), answer.text().as_str()), (&status[..3], ""));
         }
+        running.count_is(UNASKED, 3.0).await;
     }
 }
 

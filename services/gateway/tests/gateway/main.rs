@@ -1,9 +1,13 @@
 //! The gateway from outside: raw clients on one side, upstreams of every temper on the other.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's helpers fail the test")]
 
+mod apart;
 mod cache;
 mod clients;
 mod conformance;
+mod counters;
+mod crowd;
+mod described;
 mod drain;
 mod exchange;
 mod filling;
@@ -14,8 +18,10 @@ mod keys;
 mod lies;
 mod life;
 mod limits;
+mod logged;
 mod pages;
 mod paths;
+mod patience;
 mod protocols;
 mod proxy;
 mod reload;
@@ -24,8 +30,11 @@ mod rules;
 mod soak;
 mod stream;
 mod support;
+mod talk;
 mod tls;
 mod tokens;
 mod upstreams;
+mod users;
 mod windows;
 mod wire;
+mod wrong;

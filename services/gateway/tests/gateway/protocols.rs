@@ -34,7 +34,7 @@ async fn a_client_that_waits_for_100_is_told_to_go_on_only_when_its_body_is_want
 async fn trailers_pass_to_who_takes_them() {
     let upstream = raw_upstream(|mut stream| async move {
         let head = read_head(&mut stream).await;
-        assert!(head.contains("te: trailers"), "{head}");
+        assert!(head.contains("te: trailers") && head.contains("connection: te"), "{head}");
         let answer = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntrailer: x-sum\r\n\r\n\
             5\r\nhello\r\n0\r\nx-sum: 42\r\n\r\n";
         drop(stream.write_all(answer.as_bytes()).await);
@@ -44,6 +44,37 @@ async fn trailers_pass_to_who_takes_them() {
     let request = "GET /open HTTP/1.1\r\nhost: x\r\nte: trailers\r\nconnection: te, close\r\n\r\n";
     let answer = raw(running.address(), request).await;
     assert!(answer.contains("hello") && answer.contains("x-sum: 42"), "{answer}");
+}
+
+#[tokio::test]
+async fn trailers_of_a_request_reach_the_service_and_change_nothing_that_was_checked() {
+    let (tell, mut told) = tokio::sync::mpsc::channel(1);
+    let upstream = raw_upstream(move |mut stream| {
+        let tell = tell.clone();
+        async move {
+            let head = read_head(&mut stream).await;
+            let mut body = Vec::new();
+            while !body.ends_with(b"\r\n\r\n") {
+                body.push(stream.read_u8().await.unwrap());
+            }
+            drop(stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await);
+            tell.send((head, String::from_utf8(body).unwrap())).await.unwrap();
+        }
+    })
+    .await;
+    let running = gateway(upstream).await;
+    let request = "POST /open HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\
+        trailer: x-sum, authorization, host, content-length, x-forwarded-for, cookie\r\nconnection: close\r\n\r\n\
+        5\r\nhello\r\n0\r\nx-sum: 42\r\nauthorization: Bearer forged\r\nhost: forged\r\ncontent-length: 9\r\n\
+        x-forwarded-for: 6.6.6.6\r\ncookie: web=forged\r\n\r\n";
+    let answer = raw(running.address(), request).await;
+    assert_eq!(statuses(&answer), ["204"], "{answer}");
+    let (head, body) = told.recv().await.unwrap();
+    assert!(body.starts_with("5\r\nhello\r\n0\r\n") && body.contains("x-sum: 42"), "{body}");
+    for forged in ["authorization", "host", "content-length", "x-forwarded-for", "cookie"] {
+        assert!(!body.contains(forged), "{forged} came as a trailer: {body}");
+    }
+    assert!(!head.contains("forged") && !head.contains("6.6.6.6"), "{head}");
 }
 
 #[tokio::test]

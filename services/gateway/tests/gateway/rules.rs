@@ -45,7 +45,7 @@ async fn the_most_specific_path_wins_and_its_template_is_the_label() {
         assert_eq!(told["path"], expected, "{path}");
     }
     let after = counted("http_requests_total", &["route=\"/users/{user}/items/{id}\"", "200"]);
-    assert!(after >= before + 2.0, "the label must be the template");
+    assert_eq!(after, before + 2.0, "the label must be the template");
     let refused = running.api.delete("/items/7").await;
     refused.problem(405, "method-not-allowed");
     assert_eq!(refused.header("allow"), Some("GET, PUT"));
@@ -95,4 +95,29 @@ async fn headers_are_changed_as_the_route_says_on_errors_too() {
     let refused = running.api.delete("/x").await;
     refused.problem(405, "method-not-allowed");
     assert_eq!(refused.header("strict-transport-security"), Some("max-age=63072000"));
+}
+
+#[tokio::test]
+async fn a_foreign_page_may_read_errors_too_and_caches_know_that_it_matters_who_asks() {
+    let running = running().await;
+    let foreign = running.api.with("origin", "https://other.example");
+    let refused = foreign.put("/items/7", serde_json::json!({"too": "long"})).await;
+    refused.problem(413, "too-large");
+    assert_eq!(refused.header("access-control-allow-origin"), Some("https://other.example"));
+    assert!(
+        refused
+            .header("access-control-expose-headers")
+            .is_some_and(|exposed| exposed.contains("retry-after"))
+    );
+    for (api, origin) in [(&running.api, None), (&running.api.with("origin", "https://evil.example"), None)] {
+        let refused = api.put("/items/7", serde_json::json!({"too": "long"})).await;
+        assert_eq!(refused.header("access-control-allow-origin"), origin);
+        assert!(varies(&refused), "{:?}", refused.headers);
+    }
+    // Where no foreign page may, nothing is said.
+    assert!(!varies(&foreign.get("/x").await.expect(200)));
+}
+
+fn varies(answer: &platform_testkit::Answer) -> bool {
+    answer.headers.get_all("vary").iter().any(|value| value == "origin")
 }

@@ -51,15 +51,19 @@ pub(crate) async fn gateway(upstream: SocketAddr) -> Running {
 /// A gateway with one route, to `url`, whose upstream is called `name`: the counters of that name are those of
 /// one test. `more` is added to the route.
 pub(crate) async fn gateway_of(name: &str, url: &str, more: &str) -> Running {
-    let routes = format!(
+    start(&routes_of(name, url, more), &[]).await
+}
+
+/// The routes of [`gateway_of`].
+pub(crate) fn routes_of(name: &str, url: &str, more: &str) -> String {
+    format!(
         "version: 1
 upstreams:
   {name}: {{url: '{url}'}}
 routes:
   - {{path: /, upstream: {name}, methods: [GET, POST], bodyLimitBytes: 1000, retries: 0, {more}}}
 "
-    );
-    start(&routes, &[]).await
+    )
 }
 
 /// How many requests to the upstream `name` have failed for `reason`.

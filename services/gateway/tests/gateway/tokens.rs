@@ -13,7 +13,7 @@ use crate::support::{counted, routes, serve, start, tell, telling};
 async fn a_token_is_needed_where_the_route_says_so_and_a_wrong_one_is_refused_everywhere() {
     let identity = Identity::default();
     let address = identity.serve().await;
-    let running = exchanging(telling().await, address, &[]).await;
+    let running = exchanging(telling().await, address, &[("TRUSTED_PROXIES", "127.0.0.0/8")]).await;
     let missing = running.api.get("/services/order/v1/orders").await;
     missing.problem(401, "unauthenticated");
     assert_eq!(missing.header("www-authenticate"), Some("Bearer"));
@@ -24,12 +24,15 @@ async fn a_token_is_needed_where_the_route_says_so_and_a_wrong_one_is_refused_ev
     let before = counted("gateway_tokens_refused_total", &["invalid"]);
     let good = user(Uuid::now_v7(), "web", "order.read");
     let wrong = bad_tokens::wrong_tokens(TestIssuer::shared(), &good);
-    for (what, token) in wrong
+    for (number, (what, token)) in wrong
         .iter()
         .filter(|(what, _)| !what.contains("gateway"))
         .filter(|(_, token)| http::HeaderValue::from_str(token).is_ok())
+        .enumerate()
     {
-        let answer = running.api.with_token(token).get("/services/catalog/v1/courses").await;
+        // There are more than one address may send.
+        let api = running.api.with("x-forwarded-for", &format!("192.0.2.{}", number % 250));
+        let answer = api.with_token(token).get("/services/catalog/v1/courses").await;
         assert_eq!(answer.status, 401, "{what}");
     }
     assert!(counted("gateway_tokens_refused_total", &["invalid"]) > before + 50.0);

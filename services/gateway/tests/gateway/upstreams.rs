@@ -1,5 +1,6 @@
 //! Upstreams that are away, slow or silent: each has one status, and a count of its own.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::Router;
@@ -7,8 +8,9 @@ use axum::routing::any;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 
+use crate::apart::Apart;
 use crate::support::{
-    WITHIN, counted, failures, gateway_of, raw, raw_upstream, read_head, rest, routes, serve, start, statuses,
+    WITHIN, failures, gateway_of, raw, raw_upstream, read_head, rest, routes, serve, start, statuses,
 };
 
 /// How often an endless upstream sends something.
@@ -133,8 +135,7 @@ async fn an_answer_that_stops_in_the_middle_is_cut_off() {
             })
             .await;
             let more = "timeoutSeconds: 20, idleTimeoutSeconds: 1";
-            let running = gateway_of("basket", &format!("http://{upstream}"), more).await;
-            let before = counted("gateway_answers_cut_total", &[reason]);
+            let running = Apart::of("basket", &format!("http://{upstream}"), more).await;
             let answer = raw(running.address(), GET).await;
             // A reset may be quicker than what was sent before it; then there is no answer that could be cut.
             if matches!(way, Way::Resets) && statuses(&answer) != ["200"] {
@@ -142,7 +143,8 @@ async fn an_answer_that_stops_in_the_middle_is_cut_off() {
             }
             assert_eq!(statuses(&answer), ["200"], "{way:?} {framing}: {answer}");
             assert!(!answer.ends_with("0\r\n\r\n"), "it must not look whole: {answer}");
-            assert!(counted("gateway_answers_cut_total", &[reason]) > before, "{way:?} {framing}");
+            let cut = format!("gateway_answers_cut_total{{reason=\"{reason}\"}}");
+            running.counts_are(&BTreeMap::from([(cut, 1.0)]), &format!("{way:?} {framing}")).await;
         }
     }
 }
@@ -158,14 +160,14 @@ async fn an_answer_without_end_is_cut_off_when_its_time_is_over() {
     })
     .await;
     let more = "timeoutSeconds: 20, totalTimeoutSeconds: 1";
-    let running = gateway_of("basket", &format!("http://{upstream}"), more).await;
-    let before = counted("gateway_answers_cut_total", &["late"]);
+    let running = Apart::of("basket", &format!("http://{upstream}"), more).await;
     let mut stream = TcpStream::connect(running.address()).await.unwrap();
     stream.write_all(GET.as_bytes()).await.unwrap();
     assert!(read_head(&mut stream).await.starts_with("HTTP/1.1 200"));
     let body = rest(&mut stream).await;
     assert!(body.contains("again") && !body.ends_with("0\r\n\r\n"));
-    assert!(counted("gateway_answers_cut_total", &["late"]) > before);
+    let cut = "gateway_answers_cut_total{reason=\"late\"}".to_owned();
+    running.counts_are(&BTreeMap::from([(cut, 1.0)]), "an endless answer").await;
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! What clients may write on the wire, byte by byte, and what becomes of it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -7,23 +8,26 @@ use axum::Router;
 use axum::extract::Request;
 use axum::routing::any;
 
-use crate::support::{Running, counted, gateway, raw, serve, statuses, tell};
+use crate::apart::Apart;
+use crate::support::{raw, routes, serve, statuses, tell};
+
+const MALFORMED: &str = "gateway_requests_malformed_total";
 
 /// A gateway before an upstream that counts the requests that reach it.
-pub(crate) async fn counting() -> (Running, Arc<AtomicU32>) {
+pub(crate) async fn counting() -> (Apart, Arc<AtomicU32>) {
     let count = Arc::new(AtomicU32::new(0));
     let counter = count.clone();
     let tell = move |request: Request| {
         counter.fetch_add(1, Ordering::SeqCst);
         tell(request)
     };
-    (gateway(serve(Router::new().fallback(any(tell))).await).await, count)
+    let upstream = serve(Router::new().fallback(any(tell))).await;
+    (Apart::start(&routes(upstream), &[]).await, count)
 }
 
 #[tokio::test]
 async fn a_body_with_two_lengths_is_one_request_or_none() {
     let (running, count) = counting().await;
-    let before = counted("gateway_requests_malformed_total", &[]);
     let post = "POST /open HTTP/1.1\r\nhost: x\r\n";
     for (request, status, reached) in [
         // CL.TE and TE.CL: the chunks count, and the connection ends, so that nothing hides behind them.
@@ -64,7 +68,7 @@ async fn a_body_with_two_lengths_is_one_request_or_none() {
     let old = "POST /open HTTP/1.0\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n";
     let answer = raw(running.address(), old).await;
     assert!(answer.contains(" 400 "), "{answer}");
-    assert!(counted("gateway_requests_malformed_total", &[]) >= before + 15.0);
+    running.counts_are(&BTreeMap::from([(MALFORMED.to_owned(), 17.0)]), "all that is refused").await;
 }
 
 #[tokio::test]
@@ -76,6 +80,8 @@ async fn broken_chunks_are_refused_and_the_upstream_stays_usable() {
         assert_eq!(statuses(&answer), ["400"], "{chunks:?}: {answer}");
     }
     running.api.get("/open").await.assert_status(200);
+    let broken = "gateway_failures_total{upstream=\"web\",reason=\"client\"}".to_owned();
+    running.counts_are(&BTreeMap::from([(broken, 3.0)]), "broken chunks").await;
 }
 
 #[tokio::test]
@@ -95,6 +101,7 @@ async fn a_host_is_needed_and_one_is_enough() {
         assert_eq!(statuses(&answer), [status], "{head:?}: {answer}");
         assert_eq!(count.load(Ordering::SeqCst), u32::from(status == "200"), "{head:?}");
     }
+    running.counts_are(&BTreeMap::from([(MALFORMED.to_owned(), 2.0)]), "no host and two").await;
 }
 
 #[tokio::test]
@@ -110,4 +117,5 @@ async fn giant_heads_are_refused() {
     let many: String = (0..200).map(|n| format!("x-{n}: y\r\n")).collect();
     let answer = raw(running.address(), &format!("GET / HTTP/1.1\r\nhost: x\r\n{many}\r\n")).await;
     assert_eq!(statuses(&answer), ["431"], "{answer}");
+    running.counts_are(&BTreeMap::from([(MALFORMED.to_owned(), 3.0)]), "giants").await;
 }

@@ -90,6 +90,16 @@ impl Authenticator {
         self.verify(bearer(value)?).await
     }
 
+    /// Whether the token was checked before and is still good, so that [`Authenticator::authenticate`] looks at no
+    /// signature: for who must save the work of looking at new ones.
+    #[must_use]
+    pub fn knows(&self, headers: &HeaderMap) -> bool {
+        let Inner { keys, checked, .. } = &*self.0;
+        let token = headers.get(header::AUTHORIZATION).and_then(|value| bearer(value).ok());
+        let (Some(token), Some(keys)) = (token, keys.current()) else { return false };
+        checked.get(&cache::hash(token), &keys, now()).is_some()
+    }
+
     /// Surrounds routes: a request with a wrong token is refused whatever it asks for, a good one has its
     /// [`Caller`](crate::Caller) or [`Service`](crate::Service), and what needs one is up to each route.
     pub fn protect(&self, routes: Router) -> Router {

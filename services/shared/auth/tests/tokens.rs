@@ -127,6 +127,25 @@ fn a_token_seen_before_falls_with_its_key() {
     assert_eq!(authenticator.verify_now(&token).unwrap_err(), Rejection::Invalid(Invalid::WrongSignature));
 }
 
+#[test]
+fn only_a_good_token_seen_before_is_known() {
+    let (issuer, next) = (TestIssuer::new(), TestIssuer::new());
+    let (authenticator, keys) = authenticator(&issuer);
+    let known = |token: &str| {
+        let mut headers = http::HeaderMap::new();
+        headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
+        authenticator.knows(&headers)
+    };
+    let token = issuer.user("order", Uuid::now_v7()).sign();
+    let wrong = next.user("order", Uuid::now_v7()).sign();
+    assert!(!known(&token) && !known(&wrong) && !authenticator.knows(&http::HeaderMap::new()));
+    authenticator.verify_now(&token).unwrap();
+    authenticator.verify_now(&wrong).unwrap_err();
+    assert!(known(&token) && !known(&wrong));
+    keys.replace(key_set(&[next.jwk()]));
+    assert!(!known(&token), "its key is gone");
+}
+
 #[tokio::test]
 async fn a_token_seen_before_ends_when_it_ends() {
     let issuer = TestIssuer::new();

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
+use axum::http::header;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{CommandFactory, FromArgMatches, ValueEnum};
 use platform_auth::{AuthSettings, Authenticator, KeyFetcher, Keys};
+use platform_http::Keep;
 use platform_http::server::{admin_router, bind, serve, with_layers};
 use platform_telemetry::MetricsHandle;
 use tokio::net::TcpListener;
@@ -238,7 +240,8 @@ async fn keep_metrics_small(metrics: MetricsHandle, stop: CancellationToken) {
 }
 
 fn openapi_route<C: Component>() -> Router {
-    Router::new().route("/openapi.json", axum::routing::get(|| async { axum::Json(C::openapi()) }))
+    let document = || async { ([(header::CACHE_CONTROL, Keep::Release.value())], axum::Json(C::openapi())) };
+    Router::new().route("/openapi.json", axum::routing::get(document))
 }
 
 struct Program<C: Component> {
