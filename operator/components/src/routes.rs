@@ -140,6 +140,9 @@ pub struct Upstream {
     /// Where it is, instead of wherever the URL's name resolves to: `address:port`, as many as there are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<SocketAddr>,
+    /// How long a connection to one of its addresses may take to be made, in milliseconds.
+    #[serde(default = "connect_timeout", skip_serializing_if = "is_connect_timeout")]
+    pub connect_timeout_milliseconds: u64,
 }
 
 /// One route.
@@ -270,6 +273,14 @@ fn is_yes(it: &bool) -> bool {
     *it
 }
 
+fn connect_timeout() -> u64 {
+    1000
+}
+
+fn is_connect_timeout(milliseconds: &u64) -> bool {
+    *milliseconds == connect_timeout()
+}
+
 fn idle_timeout() -> u32 {
     IDLE_TIMEOUT
 }
@@ -334,7 +345,14 @@ pub fn routes_file(url: impl Fn(Name) -> String) -> RoutesFile {
     let mut file =
         RoutesFile { version: ROUTES_VERSION, upstreams: BTreeMap::new(), limits, routes: Vec::new() };
     for component in components().iter().filter(|component| !component.routes.is_empty()) {
-        file.upstreams.insert(component.name, Upstream { url: url(component.name), addresses: Vec::new() });
+        file.upstreams.insert(
+            component.name,
+            Upstream {
+                url: url(component.name),
+                addresses: Vec::new(),
+                connect_timeout_milliseconds: connect_timeout(),
+            },
+        );
         for route in component.routes {
             let whole = rendered(component.name, route);
             if route.audience.is_some() {

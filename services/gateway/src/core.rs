@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use axum::Router;
 use foldhash::fast::RandomState;
-use http::HeaderValue;
 use platform_components::Name;
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -41,6 +40,8 @@ pub(crate) struct Shared {
     pub(crate) log: Log,
     /// None: the API is served in the clear, behind somebody who ends TLS.
     pub(crate) tls: Option<Arc<Tls>>,
+    /// A request's line and headers together, in bytes.
+    pub(crate) longest_head: u32,
     /// Connections at the same time.
     pub(crate) most_connections: usize,
 }
@@ -70,10 +71,11 @@ pub(crate) struct Core {
     /// The gateway's own pages.
     pub(crate) pages: Router,
     live: RefCell<Arc<Live>>,
-    /// What upstreams are told about clients' addresses.
-    clients: RefCell<Bounded<IpAddr, (HeaderValue, HeaderValue)>>,
+    /// What upstreams are told about clients.
+    clients: RefCell<Bounded<IpAddr, Rc<[u8]>>>,
     random: Cell<u64>,
     calendar: Cell<Calendar>,
+    draining: Cell<bool>,
 }
 
 impl Core {
@@ -90,16 +92,17 @@ impl Core {
             clients: RefCell::new(Bounded::new(CLIENTS)),
             random: Cell::new(Uuid::new_v4().as_u64_pair().0 | 1),
             calendar: Cell::new(Calendar::new()),
+            draining: Cell::new(false),
         }
     }
 
-    /// The values of `X-Forwarded-For` and `Forwarded` for a client; made once for its many requests.
-    pub(crate) fn client(&self, address: IpAddr) -> (HeaderValue, HeaderValue) {
+    /// The lines by which upstreams are told of a client; made once for its many requests.
+    pub(crate) fn client(&self, address: IpAddr) -> Rc<[u8]> {
         let mut clients = self.clients.borrow_mut();
         clients.get(&address).unwrap_or_else(|| {
-            let values = self.shared.told.client(address);
-            clients.put(address, values.clone());
-            values
+            let lines = self.shared.told.client(address);
+            clients.put(address, lines.clone());
+            lines
         })
     }
 
@@ -127,6 +130,15 @@ impl Core {
                 }
             }
         }
+    }
+
+    /// Clients are to go elsewhere from now on.
+    pub(crate) fn drain(&self) {
+        self.draining.set(true);
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.get()
     }
 
     /// Now, for a request that begins.

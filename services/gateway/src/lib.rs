@@ -128,6 +128,7 @@ impl Component for Gateway {
             cache: Cache::new(settings.cache_bytes, settings.cache_answer_bytes)?,
             log: Log::new(settings.access_log_ratio, traced),
             tls,
+            longest_head: settings.max_head_bytes,
             most_connections: usize::try_from(settings.max_connections)?,
         });
         let pages = Pages::new(reload.live(), settings.common.server.public_url.clone(), Handle::current())?;

@@ -19,13 +19,12 @@ use crate::clock::Moment;
 use crate::core::{Core, Live};
 use crate::forward::{self, Source};
 use crate::gone::Waiting;
-use crate::guard::{self, Peer, cors};
+use crate::guard::{self, Peer, Vouched, cors};
 use crate::limit::{self, Who};
 use crate::log::{self, Visit};
 use crate::routes::Compiled;
 use crate::switch;
 use crate::tokens::{self, Caller};
-use crate::upstream::Upstream;
 
 /// What is found out about a request on its way, for the log.
 #[derive(Default)]
@@ -163,16 +162,16 @@ async fn pass<'a>(
     // route, forward
     let upgrade = switch::wish(&mut parts, route);
     let spot = shared.cache.spot(&live.table, route, &parts);
-    prepare(core, route, upstream, &mut parts, address, ids)?;
+    let vouched = prepare(core, route, &mut parts, address, ids)?;
     let source = Source::new(body, route.body_limit(), route.idle_timeout());
     let method = parts.method.clone();
     let mut response = match &spot {
         Some(spot) if route.cache().is_some() => {
-            let call = Call { core, live, route, upstream, permit, begun: now.instant };
+            let call = Call { core, live, route, upstream, vouched, permit, begun: now.instant };
             Box::pin(cache::serve(call, spot, parts, source)).await?
         }
         _ => {
-            let answered = forward::send(core, route, upstream, parts, &source).await;
+            let answered = forward::send(core, route, upstream, parts, &vouched, &source).await;
             let answered = answered.map_err(|failure| answer::refusal(route, upstream, &failure))?;
             if answered.response.status() == http::StatusCode::SWITCHING_PROTOCOLS {
                 return switch::join(route, upgrade, answered, permit, now.instant);
@@ -198,24 +197,16 @@ fn who(caller: Option<&Caller>, address: IpAddr) -> Who<'_> {
     Who { subject: caller.map(Caller::subject), client: caller.map(Caller::client), address }
 }
 
-/// Makes the upstream's request out of the client's.
+/// Makes the upstream's request out of the client's, and says what comes beside it.
 fn prepare(
     core: &Core,
     route: &Compiled,
-    upstream: &Upstream,
     parts: &mut request::Parts,
     client: IpAddr,
     ids: &Ids,
-) -> Result<(), Problem> {
-    let told = (ids.request.clone(), ids.traceparent.clone());
+) -> Result<Vouched, Problem> {
     let protocol = switch::protocol(parts);
-    guard::request(
-        &mut parts.headers,
-        (upstream.name, &upstream.target.authority),
-        &core.shared.told,
-        core.client(client),
-        told,
-    );
+    guard::request(&mut parts.headers, route.upstream_name(), core.shared.told.https);
     if let Some(protocol) = protocol {
         parts.headers.remove(header::TE);
         parts.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
@@ -225,8 +216,12 @@ fn prepare(
         rules.apply(&mut parts.headers);
     }
     parts.uri = route.target(&parts.uri).map_err(|error| Problem::internal(&error))?;
-    parts.version = http::Version::HTTP_11;
-    Ok(())
+    Ok(Vouched {
+        client: core.client(client),
+        request_id: ids.request.clone(),
+        traceparent: ids.traceparent.clone(),
+        version: parts.version,
+    })
 }
 
 /// Ids are made of visible ASCII.

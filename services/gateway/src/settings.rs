@@ -68,6 +68,10 @@ pub struct Settings {
     #[arg(long, env, default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=256))]
     pub serving_threads: u16,
 
+    /// The longest head of a request (line and headers), in bytes; a longer one is a 431.
+    #[arg(long, env, default_value_t = 64 * 1024, value_parser = clap::value_parser!(u32).range(8192..=1_048_576))]
+    pub max_head_bytes: u32,
+
     /// Connections of clients at the same time; more are closed at once.
     #[arg(long, env, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_connections: u32,

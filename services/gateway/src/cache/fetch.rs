@@ -44,7 +44,7 @@ pub(super) async fn send(
     parts: request::Parts,
     source: &Source,
 ) -> Result<Answered, Problem> {
-    let answered = forward::send(call.core, call.route, call.upstream, parts, source).await;
+    let answered = forward::send(call.core, call.route, call.upstream, parts, &call.vouched, source).await;
     let answered = answered.map_err(|failure| answer::refusal(call.route, call.upstream, &failure))?;
     if answered.response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return Err(answer::rubbish(call.upstream.name));
@@ -128,11 +128,12 @@ impl Fetch {
         // When there is too much to do, this is what can wait.
         let Ok(permit) = call.core.shared.load.admit(Priority::Low) else { return };
         let (core, live, upstream) = (call.core.clone(), call.live.clone(), call.upstream.clone());
+        let vouched = call.vouched.clone();
         let index = call.route.index();
         tokio::task::spawn_local(async move {
             let Some(route) = live.table.route(index) else { return };
             let begun = Instant::now();
-            let call = Call { core: &core, live: &live, route, upstream: &upstream, permit, begun };
+            let call = Call { core: &core, live: &live, route, upstream: &upstream, vouched, permit, begun };
             // A failure is logged where it happens.
             drop(self.run(call, parts).await);
         });

@@ -33,6 +33,7 @@ use self::variant::Variant;
 use crate::answer::{self, AnswerBody};
 use crate::core::{Core, Live};
 use crate::forward::Source;
+use crate::guard::Vouched;
 use crate::limit::Permit;
 use crate::routes::{Compiled, Table};
 use crate::upstream::Upstream;
@@ -54,6 +55,7 @@ pub(crate) struct Call<'a> {
     pub(crate) live: &'a Arc<Live>,
     pub(crate) route: &'a Compiled,
     pub(crate) upstream: &'a Arc<Upstream>,
+    pub(crate) vouched: Vouched,
     pub(crate) permit: Permit,
     pub(crate) begun: Instant,
 }

@@ -9,6 +9,7 @@ use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName};
 
 use super::directives::Directives;
+use crate::guard;
 
 /// How long an answer can be used, and how.
 #[derive(Debug, Clone, Copy)]
@@ -113,8 +114,9 @@ pub(super) fn vary(headers: &HeaderMap) -> impl Iterator<Item = Option<HeaderNam
 }
 
 /// What must not lie in a cache as part of a key.
+/// Also what the gateway itself says of each client and request: no two would get the same.
 fn is_secret(name: &HeaderName) -> bool {
-    *name == header::AUTHORIZATION || *name == header::COOKIE
+    *name == header::AUTHORIZATION || *name == header::COOKIE || guard::is_removed(name.as_str())
 }
 
 /// Answers whose meaning is known here; a part (206) or a state (304) is none of them.
@@ -202,6 +204,7 @@ mod tests {
             &[("cache-control", "max-age=60"), ("set-cookie", "a=b")],
             &[("cache-control", "max-age=60"), ("vary", "accept, *")],
             &[("cache-control", "public, max-age=60"), ("vary", "Cookie")],
+            &[("cache-control", "public, max-age=60"), ("vary", "accept, X-Forwarded-For")],
         ] {
             assert!(freshness(200, pairs, false).is_none(), "{pairs:?}");
         }

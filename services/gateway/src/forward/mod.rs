@@ -5,7 +5,7 @@
 
 mod body;
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,9 +14,10 @@ use tokio::time::Instant;
 
 pub(crate) use self::body::{BodyError, Fault, Resumable, Source};
 use crate::core::Core;
+use crate::guard::Vouched;
 use crate::patience::Late;
 use crate::routes::Compiled;
-use crate::upstream::{self, Body, Broken, Endpoint, Head, Lease, Upstream};
+use crate::upstream::{Body, Broken, Endpoint, Head, Lease, Upstream, exchange};
 
 /// Pauses before an upstream without another address is tried again: one that is being replaced is back by
 /// then.
@@ -78,14 +79,20 @@ pub(crate) async fn send(
     route: &Compiled,
     upstream: &Upstream,
     parts: request::Parts,
+    vouched: &Vouched,
     source: &Source,
 ) -> Result<Answered, Failure> {
     if !upstream.breaker.lets_through() {
         return Err(Failure::Open);
     }
+    let head = Head::of(&parts, &upstream.target.authority, vouched, source.size());
+    drop(parts);
     let mut tried = None;
-    let outcome =
-        in_time(core, route, source, attempts(core, route, upstream, parts, source, &mut tried)).await;
+    let outcome = {
+        // Pinned where it is made: its state is large, and each move of it is a copy.
+        let attempts = pin!(attempts(core, route, upstream, &head, source, &mut tried));
+        in_time(core, route, source, attempts).await
+    };
     match outcome {
         Ok(Err(failure)) if !matches!(failure, Failure::Body(_)) => {
             upstream.gave_up(tried.as_deref());
@@ -110,9 +117,8 @@ async fn in_time<T>(
     core: &Core,
     route: &Compiled,
     source: &Source,
-    attempts: impl Future<Output = T>,
+    mut attempts: Pin<&mut impl Future<Output = T>>,
 ) -> Result<T, Late> {
-    let mut attempts = pin!(attempts);
     let begun = Instant::now();
     let end = route.total_timeout().map(|total| begun + total);
     let (mut from, mut limit) = (begun, route.total_timeout().unwrap_or(Duration::MAX).min(route.timeout()));
@@ -133,12 +139,10 @@ async fn attempts(
     core: &Core,
     route: &Compiled,
     upstream: &Upstream,
-    parts: request::Parts,
+    head: &Head,
     source: &Source,
     tried: &mut Option<Arc<Endpoint>>,
 ) -> Result<Answered, Failure> {
-    let head = Head::of(&parts, source.size());
-    drop(parts);
     let mut retries = 0;
     // A connection that was closed while idle says nothing about the upstream, and costs nothing.
     let mut stale = 0;
@@ -154,7 +158,7 @@ async fn attempts(
         };
         let endpoint = &*tried.insert(endpoint);
         let mut used = false;
-        let outcome = attempt(core, endpoint, &head, source.body(), &mut used).await;
+        let outcome = attempt(core, upstream, endpoint, head, source.body(), &mut used).await;
         if outcome.as_ref().is_ok_and(|answered| !answered.falters() || !upstream.has_other(endpoint)) {
             upstream.succeeded(endpoint);
             return outcome;
@@ -189,14 +193,16 @@ async fn attempts(
 
 async fn attempt(
     core: &Core,
+    upstream: &Upstream,
     endpoint: &Arc<Endpoint>,
     head: &Head,
     body: Resumable,
     used: &mut bool,
 ) -> Result<Answered, Failure> {
     let lease = endpoint.lease();
-    let connection = core.pool.connect(endpoint.address).await.map_err(Failure::Connect)?;
+    let connection = core.pool.connect(endpoint.address, upstream.target.connect_timeout).await;
+    let connection = connection.map_err(Failure::Connect)?;
     *used = connection.used;
-    let response = upstream::exchange(connection, head, body).await.map_err(Failure::Broken)?;
+    let response = exchange(connection, head, body).await.map_err(Failure::Broken)?;
     Ok(Answered { response, lease })
 }

@@ -8,6 +8,7 @@ mod cookies;
 pub(crate) mod cors;
 mod headers;
 mod host;
+mod vouched;
 
 use http::header;
 use http::request::Parts;
@@ -15,8 +16,9 @@ use platform_http::Problem;
 use platform_http::problem;
 
 pub(crate) use address::{Networks, Peer, client_address, forwarded_for};
-pub(crate) use headers::{REQUEST_ID, Told, is_removed, is_upgrade, request, response, trailers};
+pub(crate) use headers::{REQUEST_ID, is_removed, is_upgrade, request, response, trailers};
 pub(crate) use host::check as check_host;
+pub(crate) use vouched::{Told, Vouched};
 
 use crate::routes::{self, Compiled};
 

@@ -1,5 +1,7 @@
 //! From what is written to what requests are matched and forwarded with.
 
+use std::time::Duration;
+
 use http::{HeaderValue, Method, Uri};
 use platform_components::{HeaderRules, Route, Upstream};
 
@@ -54,10 +56,15 @@ pub(super) fn target(upstream: &Upstream) -> Result<Target, String> {
     if authority.as_str().contains('@') {
         return Err(wrong());
     }
+    // Longer than any network needs, and than any client waits.
+    if !(1..=60_000).contains(&upstream.connect_timeout_milliseconds) {
+        return Err("needs `connectTimeoutMilliseconds` from 1 to 60000".to_owned());
+    }
     Ok(Target {
         host: authority.host().trim_matches(['[', ']']).to_owned(),
         port: authority.port_u16().unwrap_or(80),
         authority: HeaderValue::from_str(authority.as_str()).map_err(|_| wrong())?,
         addresses: upstream.addresses.clone(),
+        connect_timeout: Duration::from_millis(upstream.connect_timeout_milliseconds),
     })
 }

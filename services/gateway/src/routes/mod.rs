@@ -52,6 +52,7 @@ pub(crate) struct Target {
     pub(crate) authority: HeaderValue,
     /// Where it is, when the file says so itself.
     pub(crate) addresses: Vec<SocketAddr>,
+    pub(crate) connect_timeout: Duration,
 }
 
 impl Compiled {

@@ -10,6 +10,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures::FutureExt as _;
+use http::{HeaderValue, header};
 use hyper::Request;
 use hyper::body::{Body as _, Incoming};
 use hyper::rt::Executor;
@@ -31,10 +32,11 @@ use crate::pipeline;
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// On HTTP/2, whoever is silent for this long is asked whether it is there.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
-/// Request line and headers together.
-const LARGEST_HEAD_BYTES: u32 = 64 * 1024;
 /// Requests at the same time on one HTTP/2 connection.
 const MOST_STREAMS: u32 = 128;
+/// What a client may send ahead of what an upstream has taken: of one request, and of all on a connection.
+const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
+const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
 /// Of those that came in one moment so many may be taken back in it (CVE-2023-44487): all that there can be. What is
 /// taken back more slowly has the limit of all such frames.
 const MOST_TAKEN_BACK: usize = MOST_STREAMS as usize;
@@ -83,6 +85,7 @@ where
             Some(Err(error)) => return tracing::debug!(%error, "a connection ended before it began"),
             None => return left(&pace),
         };
+    let longest_head = core.shared.longest_head;
     let streams = second.then(|| paces.begin_second(pace.clone()));
     let service = {
         let (pace, streams) = (pace.clone(), streams.clone());
@@ -92,7 +95,10 @@ where
             let core = core.clone();
             async move {
                 let handled = AssertUnwindSafe(pipeline::handle(&core, peer, request)).catch_unwind().await;
-                let response = handled.unwrap_or_else(|_| pipeline::panicked());
+                let mut response = handled.unwrap_or_else(|_| pipeline::panicked());
+                if core.is_draining() && answering.is_none() && !response.status().is_informational() {
+                    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+                }
                 Ok::<_, Infallible>(response.map(|body| Paced::new(body, busy, answering)))
             }
         })
@@ -101,8 +107,11 @@ where
     if let Some(streams) = streams {
         let connection = http2::Builder::new(Tasks(streams.clone()))
             .timer(TokioTimer::new())
-            .max_header_list_size(LARGEST_HEAD_BYTES)
+            .max_header_list_size(longest_head)
             .max_concurrent_streams(MOST_STREAMS)
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+            .max_send_buf_size(STREAM_WINDOW_BYTES as usize)
             .max_pending_accept_reset_streams(MOST_TAKEN_BACK)
             .max_local_error_reset_streams(MOST_REFUSED)
             .keep_alive_interval(Some(PING_INTERVAL))
@@ -114,9 +123,9 @@ where
             .header_read_timeout(None)
             // `Io` looks whether the client is still there.
             .half_close(true)
-            .max_buf_size(LARGEST_HEAD_BYTES as usize)
+            .max_buf_size(longest_head as usize)
             // The other is no more than when it stops reading.
-            .max_header_size(LARGEST_HEAD_BYTES as usize)
+            .max_header_size(longest_head as usize)
             .serve_connection(io, service)
             .with_upgrades();
         drive(Box::pin(connection), &pace, http1::UpgradeableConnection::graceful_shutdown).await;

@@ -21,7 +21,7 @@ use platform_service::Api;
 use tokio::net::TcpStream;
 
 pub(crate) use self::tls::Tls;
-use self::worker::{Counted, Worker};
+use self::worker::{Counted, Ends, Worker};
 use crate::core::Shared;
 
 /// Pause after `accept` failed (no file descriptors left): hot looping would not free any.
@@ -40,10 +40,10 @@ struct Accepted {
 /// Serves until told to stop, then lets running requests finish.
 pub(crate) async fn serve(api: Api, shared: Arc<Shared>, threads: usize) {
     raise_file_limit();
-    let Api { listener, router, stop, drain } = api;
-    let workers: Vec<Worker> = (0..threads.max(1))
-        .filter_map(|number| Worker::start(number, &shared, &router, &stop, drain))
-        .collect();
+    let Api { listener, router, draining, stop, drain } = api;
+    let ends = Ends { draining, stop: stop.clone(), drain };
+    let workers: Vec<Worker> =
+        (0..threads.max(1)).filter_map(|number| Worker::start(number, &shared, &router, &ends)).collect();
     loop {
         let (stream, peer) = tokio::select! {
             accepted = listener.accept() => match accepted {

@@ -13,8 +13,8 @@ use super::streams::Streams;
 
 /// A client has so many looks to send a whole head, and an idle connection to send the next request.
 const PATIENCE: u32 = 31;
-/// HTTP/2 has pings of its own to find out whether somebody is there.
-const NEVER: u32 = u32::MAX;
+/// The same on HTTP/2, where pings tell whether somebody is there, and connections are shared and dear to make.
+const LONG_PATIENCE: u32 = 300;
 
 /// The connection reads, and so learns what becomes of the client.
 const REST: u8 = 0;
@@ -38,6 +38,8 @@ pub(super) struct Pace {
     owing: AtomicU32,
     /// Whether it has sent something of a request that is not whole yet, or never any request.
     partly: AtomicBool,
+    /// Whether it has sent a request on HTTP/2.
+    second: AtomicBool,
     /// Whether somebody must look if the client is still there.
     watch: AtomicU8,
     /// Looks since the client left in the middle of a request with a body; 0 as long as it is there.
@@ -61,6 +63,7 @@ impl Pace {
             active: AtomicU32::new(0),
             owing: AtomicU32::new(1),
             partly: AtomicBool::new(true),
+            second: AtomicBool::new(false),
             watch: AtomicU8::new(REST),
             gone: AtomicU32::new(0),
             order: AtomicU8::new(STAY),
@@ -107,7 +110,7 @@ impl Pace {
 
     /// Whether the client was in the middle of something, and it is that which it owes.
     pub(super) fn is_partly(&self) -> bool {
-        self.partly.load(Ordering::Relaxed) && self.owing.load(Ordering::Relaxed) != NEVER
+        self.partly.load(Ordering::Relaxed) && !self.second.load(Ordering::Relaxed)
     }
 
     /// Whether a request is in work, during which nothing is read.
@@ -125,16 +128,26 @@ impl Pace {
         self.gone.load(Ordering::Relaxed) > 0
     }
 
-    fn is_over(&self) -> bool {
+    /// Ends the connection when the client has kept it waiting for too long.
+    fn look(&self) {
         if self.is_gone() {
-            return self.gone.fetch_add(1, Ordering::Relaxed) > GONE;
-        }
-        match self.owing.load(Ordering::Relaxed) {
-            0 | NEVER => false,
-            looks => {
-                self.owing.store(looks + 1, Ordering::Relaxed);
-                looks > PATIENCE
+            if self.gone.fetch_add(1, Ordering::Relaxed) > GONE {
+                self.leave();
             }
+            return;
+        }
+        let looks = self.owing.load(Ordering::Relaxed);
+        if looks == 0 {
+            return;
+        }
+        self.owing.store(looks + 1, Ordering::Relaxed);
+        let second = self.second.load(Ordering::Relaxed);
+        match looks.checked_sub(if second { LONG_PATIENCE } else { PATIENCE }) {
+            None | Some(0) => {}
+            // It may be just sending one: HTTP/2 has a way to say which requests still count.
+            Some(1) if second => self.finish(),
+            Some(..=PATIENCE) if second => {}
+            Some(_) => self.leave(),
         }
     }
 }
@@ -147,11 +160,14 @@ impl Busy {
     /// `whole`: nothing follows the request's head.
     pub(super) fn new(pace: &Arc<Pace>, version: http::Version, whole: bool) -> Self {
         pace.active.fetch_add(1, Ordering::Relaxed);
-        let (owing, watch) = match version {
-            http::Version::HTTP_2 => (NEVER, REST),
-            _ => (0, if whole { WAIT } else { SEND }),
+        let second = version == http::Version::HTTP_2;
+        let watch = match whole {
+            _ if second => REST,
+            true => WAIT,
+            false => SEND,
         };
-        pace.owing.store(owing, Ordering::Relaxed);
+        pace.owing.store(0, Ordering::Relaxed);
+        pace.second.store(second, Ordering::Relaxed);
         pace.watch.store(watch, Ordering::Relaxed);
         pace.partly.store(false, Ordering::Relaxed);
         Self(pace.clone())
@@ -161,8 +177,7 @@ impl Busy {
 impl Drop for Busy {
     fn drop(&mut self) {
         self.0.watch.store(REST, Ordering::Relaxed);
-        let last = self.0.active.fetch_sub(1, Ordering::Relaxed) == 1;
-        if last && self.0.owing.load(Ordering::Relaxed) == 0 {
+        if self.0.active.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.0.owing.store(1, Ordering::Relaxed);
             // What was heard since was the body of this request.
             self.0.partly.store(false, Ordering::Relaxed);
@@ -196,9 +211,7 @@ impl Paces {
     pub(super) fn look(&self) {
         self.all.borrow_mut().retain(|pace| match pace.upgrade() {
             Some(pace) => {
-                if pace.is_over() {
-                    pace.leave();
-                }
+                pace.look();
                 true
             }
             None => false,
@@ -210,6 +223,13 @@ impl Paces {
             }
             None => false,
         });
+    }
+
+    /// Tells clients on HTTP/2 to go elsewhere with what comes next. On HTTP/1.1 each answer says so.
+    pub(super) fn send_away(&self) {
+        for streams in self.second.borrow().iter().filter_map(rc::Weak::upgrade) {
+            streams.send_away();
+        }
     }
 
     /// Lets all connections finish what has begun.
@@ -241,8 +261,29 @@ mod tests {
         assert_eq!((busy.order(), second.order()), (Order::Stay, Order::Stay));
         paces.finish();
         assert_eq!((busy.order(), busy.order()), (Order::Finish, Order::Stay));
+        assert_eq!(second.order(), Order::Finish);
         drop(silent);
         paces.look();
         assert_eq!(paces.all.borrow().len(), 3);
+    }
+
+    #[test]
+    fn on_http_2_who_asks_nothing_for_long_is_told_goodbye_and_then_left() {
+        let paces = Paces::default();
+        let pace = paces.begin();
+        drop(Busy::new(&pace, http::Version::HTTP_2, true));
+        for _ in 0..LONG_PATIENCE {
+            paces.look();
+            assert_eq!(pace.order(), Order::Stay);
+        }
+        paces.look();
+        assert_eq!(pace.order(), Order::Finish);
+        for _ in 1..PATIENCE {
+            paces.look();
+            assert_eq!(pace.order(), Order::Stay);
+        }
+        paces.look();
+        assert_eq!(pace.order(), Order::Leave);
+        assert!(!pace.is_partly());
     }
 }

@@ -59,6 +59,11 @@ impl Streams {
         self.full.set(full);
     }
 
+    /// The client is to go elsewhere with what comes next.
+    pub(super) fn send_away(&self) {
+        self.pace.finish();
+    }
+
     /// The look: gives up answers that nobody takes.
     pub(super) fn look(&self) {
         self.budget.look();

@@ -24,24 +24,26 @@ pub(super) struct Worker {
     ended: oneshot::Receiver<()>,
 }
 
+/// How serving ends; see [`Api`](platform_service::Api).
+#[derive(Clone)]
+pub(super) struct Ends {
+    pub(super) draining: CancellationToken,
+    pub(super) stop: CancellationToken,
+    pub(super) drain: Duration,
+}
+
 /// Counts a connection until it is closed.
 pub(super) struct Counted(Arc<AtomicUsize>);
 
 impl Worker {
-    pub(super) fn start(
-        number: usize,
-        shared: &Arc<Shared>,
-        router: &Router,
-        stop: &CancellationToken,
-        drain: Duration,
-    ) -> Option<Self> {
+    pub(super) fn start(number: usize, shared: &Arc<Shared>, router: &Router, ends: &Ends) -> Option<Self> {
         let (sender, accepted) = mpsc::unbounded_channel();
         let (end, ended) = oneshot::channel();
         let connections = Arc::new(AtomicUsize::new(0));
-        let (shared, router, stop) = (shared.clone(), router.clone(), stop.clone());
+        let (shared, router, ends) = (shared.clone(), router.clone(), ends.clone());
         let run = move || {
             match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
-                Ok(runtime) => runtime.block_on(work(shared, router, accepted, stop, drain)),
+                Ok(runtime) => runtime.block_on(work(shared, router, accepted, ends)),
                 Err(error) => tracing::error!(%error, "a serving thread can't start"),
             }
             // Nobody waits any more only when the process ends.
@@ -83,9 +85,9 @@ async fn work(
     shared: Arc<Shared>,
     router: Router,
     mut accepted: mpsc::UnboundedReceiver<Accepted>,
-    stop: CancellationToken,
-    drain: Duration,
+    ends: Ends,
 ) {
+    let Ends { draining, stop, drain } = ends;
     let core = Rc::new(Core::new(shared, router));
     let keeper = core.clone();
     tokio::task::spawn_local(async move { keeper.keep_current().await });
@@ -103,6 +105,11 @@ async fn work(
     loop {
         let accepted = tokio::select! {
             accepted = accepted.recv() => accepted,
+            () = draining.cancelled(), if !core.is_draining() => {
+                core.drain();
+                paces.send_away();
+                continue;
+            }
             () = stop.cancelled() => break,
         };
         let Some(Accepted { stream, peer, counted }) = accepted else { break };

@@ -149,7 +149,13 @@ mod tests {
 
     fn upstream(ports: &[u16]) -> Upstream {
         let authority = HeaderValue::from_static("demo-catalog:8080");
-        let target = Target { host: "demo-catalog".to_owned(), port: 8080, authority, addresses: Vec::new() };
+        let target = Target {
+            host: "demo-catalog".to_owned(),
+            port: 8080,
+            authority,
+            addresses: Vec::new(),
+            connect_timeout: std::time::Duration::from_secs(1),
+        };
         let upstream = Upstream::new(Name::Catalog, target);
         at(&upstream, ports);
         upstream

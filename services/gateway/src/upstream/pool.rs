@@ -13,7 +13,6 @@ use tokio::net::TcpStream;
 
 use super::http1;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Shorter than any upstream keeps an idle connection, so that it is seldom closed just when it is used.
 /// In sweeps, of which there is one in five seconds.
 const IDLE_SWEEPS: u32 = 4;
@@ -42,14 +41,18 @@ impl Pool {
     /// An idle connection to `address`, or a new one.
     ///
     /// # Errors
-    /// When there is none within a second.
-    pub(crate) async fn connect(self: &Rc<Self>, address: SocketAddr) -> io::Result<Connection> {
+    /// When none can be made `within` this time.
+    pub(crate) async fn connect(
+        self: &Rc<Self>,
+        address: SocketAddr,
+        within: Duration,
+    ) -> io::Result<Connection> {
         let idle = self.take(address);
         let used = idle.is_some();
         let stream = match idle {
             Some(stream) => stream,
             // Seldom, so it must not make every request's state larger.
-            None => Box::pin(tokio::time::timeout(CONNECT_TIMEOUT, open(address))).await??,
+            None => Box::pin(tokio::time::timeout(within, open(address))).await??,
         };
         Ok(Connection { stream, used, address, pool: Rc::downgrade(self) })
     }

@@ -12,10 +12,14 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
 use crate::frames::{self, END_HEADERS, END_STREAM, GOAWAY, HEADERS, frame};
-use crate::support::{Running, WITHIN, rest, routes, serve, start};
+use crate::support::{Running, WITHIN, raw, read_head, rest, routes, serve, start};
 
 /// A gateway whose upstream answers `finished` as there are permits, and how many requests it has got.
 async fn holding() -> (Running, Arc<Semaphore>, Arc<AtomicU32>) {
+    holding_with(&[]).await
+}
+
+async fn holding_with(settings: &[(&str, &str)]) -> (Running, Arc<Semaphore>, Arc<AtomicU32>) {
     let (gate, begun) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicU32::new(0)));
     let (held, counter) = (gate.clone(), begun.clone());
     let hold = any(move || {
@@ -27,7 +31,7 @@ async fn holding() -> (Running, Arc<Semaphore>, Arc<AtomicU32>) {
         }
     });
     let routes = routes(serve(Router::new().fallback(hold)).await);
-    (start(&routes.replace("timeoutSeconds: 2", "timeoutSeconds: 60"), &[]).await, gate, begun)
+    (start(&routes.replace("timeoutSeconds: 2", "timeoutSeconds: 60"), settings).await, gate, begun)
 }
 
 /// Until nobody is let in any more.
@@ -49,6 +53,40 @@ async fn a_drain_finishes_what_runs_and_says_goodbye() {
     gate.add_permits(1);
     let answer = rest(&mut busy).await;
     assert!(answer.contains("connection: close") && answer.ends_with("finished"), "{answer}");
+    stopped.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn while_clients_learn_of_it_each_is_answered_once_more_and_sent_away() {
+    let (running, gate, _) = holding_with(&[("DRAIN_DELAY_SECONDS", "3")]).await;
+    gate.add_permits(100);
+    let address = running.address();
+    let mut kept = TcpStream::connect(address).await.unwrap();
+    let mut second = frames::connect(address).await;
+    let request = b"GET /open HTTP/1.1\r\nhost: x\r\n\r\n";
+    kept.write_all(request).await.unwrap();
+    let answer = read_head(&mut kept).await;
+    assert!(answer.starts_with("HTTP/1.1 200") && !answer.contains("connection: close"), "{answer}");
+    let (admin, stopped) = (running.component.admin, tokio::spawn(running.component.stop()));
+    // It says that it is not ready, and serves on.
+    let not_ready = || async {
+        raw(admin, "GET /readyz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+            .await
+            .starts_with("HTTP/1.1 503")
+    };
+    eventually(WITHIN, not_ready).await;
+    let mut body = [0; 8];
+    kept.read_exact(&mut body).await.unwrap();
+    kept.write_all(request).await.unwrap();
+    let answer = rest(&mut kept).await;
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("connection: close"), "{answer}");
+    loop {
+        let told = frames::next(&mut second).await.expect("a goodbye");
+        if told.kind == GOAWAY {
+            assert_eq!(told.error(), Some(0), "{told:?}");
+            break;
+        }
+    }
     stopped.await.unwrap().unwrap();
 }
 

@@ -118,6 +118,8 @@ pub struct Api {
     pub listener: TcpListener,
     /// The component's routes inside the layers that every component has.
     pub router: Router,
+    /// Cancelled when clients should go elsewhere: they are still served, one more request a connection.
+    pub draining: CancellationToken,
     /// Cancelled when no new connection may be taken.
     pub stop: CancellationToken,
     /// How long running requests get to finish after that.

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use super::chunks::Piece;
 use super::parse::Ends;
 use super::sending::Sending;
-use super::{Broken, count_broken, poll_read};
+use super::{Broken, count_surplus, poll_read};
 use crate::upstream::Connection;
 
 /// What is left of an answer. The connection is given back as soon as all of it was read, and closed when this is
@@ -81,7 +81,6 @@ impl Body {
         self.send_on(context);
         let polled = self.poll_piece(context);
         if matches!(polled, Poll::Ready(Err(_))) {
-            count_broken();
             self.connection = None;
         }
         polled.map(Result::transpose)
@@ -151,7 +150,7 @@ impl Body {
     fn finish(&mut self) {
         let Some(connection) = self.connection.take() else { return };
         if !self.ahead.is_empty() {
-            count_broken();
+            count_surplus();
         } else if self.persists && self.sending.is_none() {
             connection.give_back();
         }

@@ -2,8 +2,10 @@
 
 use bytes::{BufMut as _, Bytes};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, Method, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use http_body::SizeHint;
+
+use crate::guard::Vouched;
 
 /// The head of a request, ready to be sent.
 #[derive(Debug)]
@@ -26,29 +28,33 @@ pub(super) enum Framing {
 }
 
 impl Head {
-    /// `size` is the body's; `None` for a request without one.
-    pub(crate) fn of(parts: &Parts, size: Option<SizeHint>) -> Self {
+    /// `host` is the upstream's; `size` the body's, `None` for a request without one.
+    pub(crate) fn of(parts: &Parts, host: &HeaderValue, vouched: &Vouched, size: Option<SizeHint>) -> Self {
         let framing = match size.map(|size| size.exact()) {
             None => Framing::None,
             Some(Some(length)) => Framing::Length(length),
             Some(None) => Framing::Chunked,
         };
-        let bytes = write(parts, framing).into();
+        let bytes = write(parts, host, vouched, framing).into();
         let trailers = if framing == Framing::Chunked { announced(&parts.headers) } else { Vec::new() };
         let upgrades = parts.headers.contains_key(header::UPGRADE);
         Self { bytes, method: parts.method.clone(), framing, upgrades, trailers }
     }
 }
 
-fn write(parts: &Parts, framing: Framing) -> Vec<u8> {
+fn write(parts: &Parts, host: &HeaderValue, vouched: &Vouched, framing: Framing) -> Vec<u8> {
     let target = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
     let lengths = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
     let length = parts.method.as_str().len() + target.len() + lengths.sum::<usize>() + 64;
+    let length = length + host.len() + vouched.length();
     let mut bytes = Vec::with_capacity(length);
     bytes.put_slice(parts.method.as_str().as_bytes());
     bytes.push(b' ');
     bytes.put_slice(target.as_bytes());
-    bytes.put_slice(b" HTTP/1.1\r\n");
+    bytes.put_slice(b" HTTP/1.1\r\nhost: ");
+    bytes.put_slice(host.as_bytes());
+    bytes.put_slice(b"\r\n");
+    vouched.write(&mut bytes);
     write_headers(&mut bytes, parts.headers.iter().filter(|(name, _)| !frames(name)));
     match framing {
         Framing::Length(length) => write_length(&mut bytes, length),
@@ -66,7 +72,7 @@ fn write(parts: &Parts, framing: Framing) -> Vec<u8> {
 /// What names and values are made of can't end a line.
 pub(super) fn write_headers<'a>(
     bytes: &mut Vec<u8>,
-    headers: impl Iterator<Item = (&'a HeaderName, &'a http::HeaderValue)>,
+    headers: impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)>,
 ) {
     for (name, value) in headers {
         bytes.extend_from_slice(name.as_str().as_bytes());
@@ -111,28 +117,44 @@ fn may_trail(name: &HeaderName) -> bool {
 }
 
 #[cfg(test)]
+impl Head {
+    /// The head of a request to `demo:8080` by nobody in particular.
+    pub(super) fn of_test(parts: &Parts, size: Option<SizeHint>) -> Self {
+        let vouched = Vouched {
+            client: [].into(),
+            request_id: HeaderValue::from_static("id"),
+            traceparent: HeaderValue::from_static("trace"),
+            version: http::Version::HTTP_11,
+        };
+        Self::of(parts, &HeaderValue::from_static("demo:8080"), &vouched, size)
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
     fn head(request: http::request::Builder, size: Option<SizeHint>) -> (Head, String) {
         let (parts, ()) = request.body(()).unwrap().into_parts();
-        let head = Head::of(&parts, size);
+        let head = Head::of_test(&parts, size);
         let text = String::from_utf8(head.bytes.to_vec()).unwrap();
-        (head, text)
+        (head, text.replace("via: 1.1 gateway\r\nx-request-id: id\r\ntraceparent: trace\r\n", "…\r\n"))
     }
 
     #[test]
     fn a_head_says_where_the_body_ends_once() {
-        let request =
-            || http::Request::post("/v1/a?b=c").header("host", "demo:8080").header("content-length", "7");
+        let request = || http::Request::post("/v1/a?b=c").header("content-length", "7");
         let (_, text) = head(request(), Some(SizeHint::with_exact(5)));
-        assert_eq!(text, "POST /v1/a?b=c HTTP/1.1\r\nhost: demo:8080\r\ncontent-length: 5\r\n\r\n");
+        assert_eq!(text, "POST /v1/a?b=c HTTP/1.1\r\nhost: demo:8080\r\n…\r\ncontent-length: 5\r\n\r\n");
         let (_, text) = head(request(), Some(SizeHint::default()));
-        assert_eq!(text, "POST /v1/a?b=c HTTP/1.1\r\nhost: demo:8080\r\ntransfer-encoding: chunked\r\n\r\n");
+        assert_eq!(
+            text,
+            "POST /v1/a?b=c HTTP/1.1\r\nhost: demo:8080\r\n…\r\ntransfer-encoding: chunked\r\n\r\n"
+        );
         let (_, text) = head(request(), None);
-        assert_eq!(text, "POST /v1/a?b=c HTTP/1.1\r\nhost: demo:8080\r\ncontent-length: 0\r\n\r\n");
+        assert_eq!(text, "POST /v1/a?b=c HTTP/1.1\r\nhost: demo:8080\r\n…\r\ncontent-length: 0\r\n\r\n");
         let (_, text) = head(http::Request::get("/").header("accept", "a/b").header("accept", ""), None);
-        assert_eq!(text, "GET / HTTP/1.1\r\naccept: a/b\r\naccept: \r\n\r\n");
+        assert_eq!(text, "GET / HTTP/1.1\r\nhost: demo:8080\r\n…\r\naccept: a/b\r\naccept: \r\n\r\n");
     }
 
     #[test]

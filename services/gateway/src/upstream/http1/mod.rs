@@ -101,13 +101,13 @@ pub(super) fn is_quiet(stream: &TcpStream) -> bool {
         Err(error) => error.kind() == io::ErrorKind::WouldBlock,
         Ok(0) => false,
         Ok(_) => {
-            count_broken();
+            count_surplus();
             false
         }
     }
 }
 
-/// A connection ends that could have been used again.
-fn count_broken() {
+/// An upstream has sent what belongs to no answer.
+fn count_surplus() {
     metrics::counter!("gateway_upstream_connections_broken_total").increment(1);
 }

@@ -153,7 +153,7 @@ mod tests {
     fn asked(method: Method) -> Head {
         let (mut parts, ()) = http::Request::new(()).into_parts();
         parts.method = method;
-        Head::of(&parts, None)
+        Head::of_test(&parts, None)
     }
 
     fn read(text: &str) -> Result<Parsed, Broken> {
