@@ -54,6 +54,8 @@ async fn who_changes_something_sees_the_change_at_every_gateway_and_visitors_at_
         for owner in &owners {
             let seen = owner.get(read).await.expect(200);
             assert!(seen.text().contains(&name) && !is_kept(&seen), "{read}: {seen:?}");
+            let tag = seen.header("etag").unwrap();
+            owner.with("if-none-match", tag).get(read).await.assert_status(304);
         }
         let visitor = here.get(read).await.expect(200);
         assert!(visitor.text().contains(&name), "{read}: {visitor:?}");
