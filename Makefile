@@ -55,10 +55,14 @@ bench-identity: tools ## Measure identity against Keycloak on the same PostgreSQ
 bench-gateway: tools ## Measure the gateway's time and memory beside nginx, Envoy and HAProxy
 	@bash e2e/bench/gateway.sh
 
+.PHONY: bench-cache
+bench-cache: tools ## Measure what the gateway's response cache brings
+	@bash e2e/bench/cache.sh
+
 .PHONY: bench-operator
 bench-operator: tools ## Measure the operator's memory and passes with 1 and 200 platforms beside a kube-apiserver
 	@bash e2e/bench/operator.sh
 
 .PHONY: soak
 soak: ## Kill and replace the gateway's upstreams under load for 10 minutes
-	SOAK_SECONDS=600 cargo test -p gateway --test gateway soak
+	SOAK_SECONDS=600 cargo test -p gateway --test gateway soak:: -- --nocapture

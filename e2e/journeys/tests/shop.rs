@@ -22,6 +22,27 @@ async fn the_home_page_shows_courses() {
 }
 
 #[tokio::test]
+async fn visitors_share_an_answer_and_who_changes_the_course_sees_the_change_at_once() {
+    let course = Course::new().await;
+    eventually(SOON, || async {
+        let answer = visitor().get(&course.path()).await.expect(200);
+        let status = answer.header("cache-status").unwrap_or_default();
+        if status.contains("gateway; hit") { Ok(()) } else { Err(status.to_owned()) }
+    })
+    .await;
+
+    let name = unique("Renamed");
+    course.rename(&name).await;
+    let seen: Value = course.owner.get(&course.path()).await.expect(200).json();
+    assert_eq!(seen["name"], name);
+    eventually(SOON, || async {
+        let seen: Value = visitor().get(&course.path()).await.expect(200).json();
+        if seen["name"] == name { Ok(()) } else { Err(seen["name"].clone()) }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_renamed_course_appears_renamed_in_an_open_basket() {
     let course = Course::new().await;
     let buyer = new_user().await;

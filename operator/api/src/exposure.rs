@@ -23,6 +23,13 @@ pub struct ExposeSpec {
     #[schemars(range(min = 1, max = 65535))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub external_port: Option<i32>,
+    /// Networks of the proxies before the gateway, such as 10.0.0.0/8: whoever connects from there is
+    /// believed when it says in X-Forwarded-For whom it speaks for. Behind an Ingress or a load balancer
+    /// that speaks HTTP, name the network of its pods or machines and none that visitors come from; while
+    /// the list is empty all visitors there count as one, for limits and for what slows down guessed passwords.
+    #[schemars(length(max = 20), inner(length(max = 43), regex(pattern = r"^[0-9a-fA-F:.]+/[0-9]{1,3}$")))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trusted_proxies: Vec<String>,
 }
 
 /// A port on every node.

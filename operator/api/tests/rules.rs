@@ -144,7 +144,7 @@ async fn every_field_of_the_documentation_is_known() {
         "scheduling": {"nodeSelector": {"a": "b"}, "tolerations": [{"operator": "Exists"}],
                        "priorityClassName": null, "spread": true},
         "photos": {"volume": {"size": "20Gi", "accessMode": "ReadWriteOnce"}},
-        "expose": {"nodePort": {"port": 30080}, "externalPort": 8080},
+        "expose": {"nodePort": {"port": 30080}, "externalPort": 8080, "trustedProxies": ["10.0.0.0/8"]},
         "tls": {"mode": "Upstream"},
         "networkPolicy": {"enabled": true, "metricsFrom": [{"podSelector": {"matchLabels": {"a": "b"}}}]},
         "telemetry": {"otlpEndpoint": null, "logLevel": "info"},
@@ -364,6 +364,11 @@ async fn a_platform_is_exposed_in_one_way() {
     accepts(json!({"expose": {"ingress": {"className": "nginx"}}})).await;
     rejects(json!({"expose": {"nodePort": {}, "ingress": {}}}), "at most one of nodePort and ingress").await;
     rejects(json!({"expose": {"externalPort": 70000}}), "spec.expose.externalPort").await;
+    accepts(json!({"expose": {"ingress": {}, "trustedProxies": ["10.0.0.0/8", "fd00::/8"]}})).await;
+    let name = json!({"expose": {"ingress": {}, "trustedProxies": ["ingress.example.com"]}});
+    rejects(name, "spec.expose.trustedProxies[0]").await;
+    let many = json!({"expose": {"trustedProxies": vec!["10.0.0.0/8"; 21]}});
+    rejects(many, "spec.expose.trustedProxies").await;
 }
 
 #[tokio::test]

@@ -134,9 +134,6 @@ pub struct ServerUse {
     pub kind: ServerKind,
     /// Kinds that can take its place (`DATABASE_ENGINE`); empty when there is no choice.
     pub alternatives: &'static [ServerKind],
-    /// Whether the component is not ready without it. A store is hard; the broker and caches are
-    /// soft: reported, and still 200 (DESIGN §3).
-    pub hard: bool,
 }
 
 /// That a component calls another one's `/internal/v1/**` (or, for gateway and web, its API).
@@ -226,6 +223,12 @@ impl Component {
         let fetches = self.checks_tokens() || self.is_client();
         let calls_identity = self.calls.iter().any(|edge| edge.to == Name::Identity);
         called.chain((fetches && !calls_identity).then_some(Name::Identity))
+    }
+
+    /// Whether it is one of the services, with an API for programs: not the door to them nor the pages before it.
+    #[must_use]
+    pub fn is_service(&self) -> bool {
+        !matches!(self.name, Name::Gateway | Name::Web)
     }
 
     /// Whether it talks to the message broker.

@@ -2,6 +2,7 @@
 //! add fields and routes; they never change the meaning of those that are there.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
@@ -136,6 +137,9 @@ pub struct RoutesFile {
 pub struct Upstream {
     /// Its base URL.
     pub url: String,
+    /// Where it is, instead of wherever the URL's name resolves to: `address:port`, as many as there are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<SocketAddr>,
 }
 
 /// One route.
@@ -321,8 +325,8 @@ fn owned(texts: &[&str]) -> Vec<String> {
 
 /// The gateway's routes, when `url` tells where a component is.
 ///
-/// Beside the routes in the table every service with a versioned API shows its description at
-/// `/services/<name>/openapi.json`. `/services/openapi.json` and `/docs` are the gateway's own. What needs a
+/// Beside the routes in the table every service shows its description at `/services/<name>/openapi.json`.
+/// `/services/openapi.json` and `/docs` are the gateway's own. What needs a
 /// scope has a route of its own, so that the gateway refuses without asking the service; whatever else is
 /// below a service's path goes there too, with a token of its audience.
 pub fn routes_file(url: impl Fn(Name) -> String) -> RoutesFile {
@@ -330,7 +334,7 @@ pub fn routes_file(url: impl Fn(Name) -> String) -> RoutesFile {
     let mut file =
         RoutesFile { version: ROUTES_VERSION, upstreams: BTreeMap::new(), limits, routes: Vec::new() };
     for component in components().iter().filter(|component| !component.routes.is_empty()) {
-        file.upstreams.insert(component.name, Upstream { url: url(component.name) });
+        file.upstreams.insert(component.name, Upstream { url: url(component.name), addresses: Vec::new() });
         for route in component.routes {
             let whole = rendered(component.name, route);
             if route.audience.is_some() {
@@ -338,14 +342,15 @@ pub fn routes_file(url: impl Fn(Name) -> String) -> RoutesFile {
             }
             file.routes.push(whole);
         }
-        if let Some(route) = component.routes.iter().find(|route| !route.strip_prefix.is_empty()) {
+        if component.is_service() {
+            let prefix = format!("/services/{}", component.name);
             file.routes.push(Route {
                 exact: true,
-                strip_prefix: route.strip_prefix.to_owned(),
+                strip_prefix: prefix.clone(),
                 methods: owned(READ),
                 limit: Some("pages".to_owned()),
                 priority: Priority::Low,
-                ..Route::new(format!("{}/openapi.json", route.strip_prefix), component.name, 0, TIMEOUT)
+                ..Route::new(format!("{prefix}/openapi.json"), component.name, 0, TIMEOUT)
             });
         }
     }

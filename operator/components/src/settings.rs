@@ -66,6 +66,8 @@ pub enum Source {
     LogFormat,
     /// The one currency of the platform (ISO 4217).
     Currency,
+    /// Networks of the proxies before the gateway, with commas between them; not set when there are none.
+    TrustedProxies,
     /// How long to go on serving after SIGTERM, until nobody sends requests any more.
     DrainDelay,
 }

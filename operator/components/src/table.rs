@@ -3,20 +3,15 @@
 use crate::ServerKind::{MongoDb, Postgres, RabbitMq, Redis, SqlServer};
 use crate::routes::{Priority, PublicRoute, READ, READ_WRITE};
 use crate::settings::{self, Setting, Source};
-use crate::{Component, Edge, Name, Queue, ServerUse};
+use crate::{Component, Edge, Name, Queue, ServerKind, ServerUse};
 
-/// A store: not ready without it.
-const fn hard(kind: crate::ServerKind) -> ServerUse {
-    ServerUse { kind, alternatives: &[], hard: true }
-}
-
-/// The broker or a cache: reported, and still ready.
-const fn soft(kind: crate::ServerKind) -> ServerUse {
-    ServerUse { kind, alternatives: &[], hard: false }
+/// A server without a choice.
+const fn server(kind: ServerKind) -> ServerUse {
+    ServerUse { kind, alternatives: &[] }
 }
 
 /// PostgreSQL by default, SQL Server by choice.
-const SQL_OF_CHOICE: ServerUse = ServerUse { kind: Postgres, alternatives: &[SqlServer], hard: true };
+const SQL_OF_CHOICE: ServerUse = ServerUse { kind: Postgres, alternatives: &[SqlServer] };
 
 const fn edge(to: Name, scopes: &'static [&'static str]) -> Edge {
     Edge { to, scopes }
@@ -29,7 +24,7 @@ static COMPONENTS: [Component; 9] = [
         name: Name::Identity,
         purpose: "accounts, sign-in and tokens (OAuth 2.0, OpenID Connect)",
         local_port: 8101,
-        servers: &[SQL_OF_CHOICE, soft(RabbitMq)],
+        servers: &[SQL_OF_CHOICE, server(RabbitMq)],
         volume: false,
         migrates: true,
         seeds: false,
@@ -50,7 +45,7 @@ static COMPONENTS: [Component; 9] = [
         name: Name::Catalog,
         purpose: "categories, courses, learning and reviews",
         local_port: 8102,
-        servers: &[hard(MongoDb), soft(RabbitMq)],
+        servers: &[server(MongoDb), server(RabbitMq)],
         volume: false,
         migrates: true,
         seeds: true,
@@ -67,7 +62,7 @@ static COMPONENTS: [Component; 9] = [
         name: Name::Basket,
         purpose: "baskets",
         local_port: 8103,
-        servers: &[hard(Redis), soft(RabbitMq)],
+        servers: &[server(Redis), server(RabbitMq)],
         volume: false,
         migrates: false,
         seeds: false,
@@ -82,7 +77,7 @@ static COMPONENTS: [Component; 9] = [
         name: Name::Discount,
         purpose: "coupons",
         local_port: 8104,
-        servers: &[hard(Postgres), soft(RabbitMq)],
+        servers: &[server(Postgres), server(RabbitMq)],
         volume: false,
         migrates: true,
         seeds: false,
@@ -97,7 +92,7 @@ static COMPONENTS: [Component; 9] = [
         name: Name::Order,
         purpose: "orders and the checkout saga",
         local_port: 8105,
-        servers: &[SQL_OF_CHOICE, soft(RabbitMq)],
+        servers: &[SQL_OF_CHOICE, server(RabbitMq)],
         volume: false,
         migrates: true,
         seeds: false,
@@ -117,7 +112,7 @@ static COMPONENTS: [Component; 9] = [
         name: Name::Payment,
         purpose: "(fake) payments and their ledger",
         local_port: 8106,
-        servers: &[hard(Postgres), soft(RabbitMq)],
+        servers: &[server(Postgres), server(RabbitMq)],
         volume: false,
         migrates: true,
         seeds: false,
@@ -153,7 +148,7 @@ static COMPONENTS: [Component; 9] = [
         name: Name::Gateway,
         purpose: "the only door: routes, limits and checks",
         local_port: 8080,
-        servers: &[soft(Redis)],
+        servers: &[server(Redis)],
         volume: false,
         migrates: false,
         seeds: false,
@@ -179,13 +174,16 @@ static COMPONENTS: [Component; 9] = [
             Name::Photostock,
         ],
         routes: &[],
-        extra_settings: &[Setting { key: "ROUTES_FILE", source: Source::RoutesFile }],
+        extra_settings: &[
+            Setting { key: "ROUTES_FILE", source: Source::RoutesFile },
+            Setting { key: "TRUSTED_PROXIES", source: Source::TrustedProxies },
+        ],
     },
     Component {
         name: Name::Web,
         purpose: "the shop's pages",
         local_port: 8108,
-        servers: &[hard(Redis)],
+        servers: &[server(Redis)],
         volume: false,
         migrates: false,
         seeds: false,

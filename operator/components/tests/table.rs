@@ -139,6 +139,19 @@ fn the_gateway_may_call_every_upstream_of_its_routes() {
 }
 
 #[test]
+fn every_service_shows_its_description() {
+    let file = routes_file(|name| format!("http://{name}:8080"));
+    let described = |name: &Name| {
+        let path = format!("/services/{name}/openapi.json");
+        file.routes.iter().any(|route| route.path == path && route.upstream == *name && route.exact)
+    };
+    let shown: Vec<Name> = components().iter().map(|entry| entry.name).filter(described).collect();
+    let services = components().iter().filter(|entry| entry.is_service()).map(|entry| entry.name);
+    assert_eq!(shown, services.collect::<Vec<_>>());
+    assert!(shown.contains(&Name::Identity) && shown.len() == components().len() - 2);
+}
+
+#[test]
 fn the_routes_file() {
     let file = routes_file(|name| format!("http://demo-{name}:8080"));
     let text = serde_json::to_string(&file).unwrap();
@@ -219,7 +232,8 @@ fn names_on_shared_servers_fit_their_limits_and_take_turns() {
 
 #[test]
 fn only_components_with_a_store_have_something_to_migrate() {
-    let store = |entry: &Component| entry.servers.iter().any(|server| server.hard) || entry.volume;
+    let is_store = |kind| matches!(kind, ServerKind::Postgres | ServerKind::MongoDb);
+    let store = |entry: &Component| entry.servers.iter().any(|server| is_store(server.kind)) || entry.volume;
     assert!(components().iter().filter(|entry| entry.migrates || entry.seeds).all(store));
 }
 

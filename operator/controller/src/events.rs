@@ -9,7 +9,7 @@ use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 
 use crate::apply::{Change, Orphan};
 use crate::children::{ChildKey, Kind};
-use crate::status::{holds, reason, summary};
+use crate::status::{NO_TRUSTED_PROXIES, holds, reason, summary};
 
 /// The API server takes notes of up to 1,024 bytes.
 const NOTE_LIMIT: usize = 1024;
@@ -193,6 +193,9 @@ fn conditions(before: &CoursePlatformStatus, after: &CoursePlatformStatus, news:
         };
         news.extend(told.map(|told| News::warning(told, "Spec", message("Reconciled"))));
     }
+    if changed("Exposed") && reason(after, "Exposed") == Some(NO_TRUSTED_PROXIES) {
+        news.push(News::warning(NO_TRUSTED_PROXIES, "Spec", message("Exposed")));
+    }
     let became = |name: &str, truth: bool| {
         !before.conditions.is_empty() && holds(before, name) != truth && holds(after, name) == truth
     };
@@ -262,6 +265,16 @@ mod tests {
         let before = with(vec![condition("Ready", "False", "Installing")]);
         let after = with(vec![condition("Ready", "True", "AllComponentsReady")]);
         assert_eq!(reasons(&of_status(&before, &after)), ["PlatformReady"]);
+    }
+
+    #[test]
+    fn visitors_who_look_like_one_are_a_warning_told_once() {
+        let before = with(vec![condition("Exposed", "False", "NoAddress")]);
+        let after = with(vec![condition("Exposed", "True", "NoTrustedProxies")]);
+        let news = of_status(&before, &after);
+        assert_eq!(reasons(&news), ["NoTrustedProxies"]);
+        assert!(news[0].warning);
+        assert!(of_status(&after, &after).is_empty());
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Writes what `make bench-gateway` needs into a folder: a JWKS, its key as PEM, and signed tokens.
+//! Writes what `make bench-gateway` needs, and whoever tries the gateway alone, into a folder: a JWKS, its key as PEM,
+//! and signed tokens.
 //!
 //! `cargo run -p gateway --example tokens -- <folder> <how many>`
 #![allow(clippy::expect_used, clippy::print_stderr, reason = "a tool for a benchmark")]

@@ -23,6 +23,7 @@ mod reload;
 mod routes;
 mod serve;
 mod settings;
+mod switch;
 mod tokens;
 mod upstream;
 
@@ -32,7 +33,7 @@ use std::time::Duration;
 use axum::Router;
 use platform_auth::{Authenticator, KeyFetcher, Keys};
 use platform_http::server::Need;
-use platform_service::{CommonSettings, Component, Runtime, StartError, redis};
+use platform_service::{CommonSettings, Component, Runtime, StartError, WrongSettings, redis};
 use tokio::runtime::Handle;
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
@@ -74,10 +75,24 @@ impl Component for Gateway {
     }
 
     async fn start(settings: Settings, runtime: &mut Runtime) -> Result<Router, StartError> {
+        let tls = match settings.tls_certificate_file.zip(settings.tls_key_file) {
+            Some((certificate, key)) => {
+                let tls = Tls::load(certificate, key);
+                let tls = Arc::new(tls.map_err(|error| WrongSettings::new(format!("{error:#}")))?);
+                let current = tls.clone();
+                runtime.spawn(|stop| current.keep_current(stop));
+                Some(tls)
+            }
+            None => None,
+        };
         let reload = {
             let upstreams = Upstreams::new(Handle::current());
-            Reload::begin(settings.routes_file, upstreams, settings.token_url.is_some())?
+            Reload::begin(settings.routes_file, upstreams, settings.token_url.is_some())
+                .map_err(|error| WrongSettings::new(format!("{error:#}")))?
         };
+        if settings.jwks_uri.is_none() && reload.live().borrow().table.checks_tokens() {
+            tracing::warn!("JWKS_URI is not set: every token will be answered with a 503");
+        }
         // Limits are shared between replicas through Redis; without it each replica keeps its own.
         let limits = Arc::new(Limits::new(settings.redis_url_file.is_some()));
         if let Some(redis_url_file) = settings.redis_url_file {
@@ -101,15 +116,6 @@ impl Component for Gateway {
             None => None,
         };
         let authenticator = Authenticator::new(settings.common.issuer(), Self::NAME, keys);
-        let tls = match settings.tls_certificate_file.zip(settings.tls_key_file) {
-            Some((certificate, key)) => {
-                let tls = Arc::new(Tls::load(certificate, key)?);
-                let current = tls.clone();
-                runtime.spawn(|stop| current.keep_current(stop));
-                Some(tls)
-            }
-            None => None,
-        };
         let exports = settings.common.telemetry.otlp_endpoint.is_some();
         let traced = if exports { settings.trace_ratio } else { 0.0 };
         let shared = Arc::new(Shared {
@@ -124,7 +130,7 @@ impl Component for Gateway {
             tls,
             most_connections: usize::try_from(settings.max_connections)?,
         });
-        let pages = Pages::new(reload.live(), settings.common.server.public_url.clone())?;
+        let pages = Pages::new(reload.live(), settings.common.server.public_url.clone(), Handle::current())?;
         runtime.spawn(|stop| reload.watch(stop));
         let threads = match settings.serving_threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),

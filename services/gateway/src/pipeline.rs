@@ -7,26 +7,23 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use axum::body::Body;
 use http::{HeaderValue, Request, Response, header, request};
 use hyper::body::Incoming;
-use hyper_util::rt::TokioIo;
-use platform_components::Name;
 use platform_http::Problem;
 use platform_http::problem;
-use tower::ServiceExt as _;
 use tracing::Instrument as _;
 
 use crate::answer::{self, AnswerBody, Form, Ids, Wish};
 use crate::cache::{self, Call};
 use crate::clock::Moment;
 use crate::core::{Core, Live};
-use crate::forward::{self, Failure, Fault, Source};
+use crate::forward::{self, Source};
 use crate::gone::Waiting;
 use crate::guard::{self, Peer, cors};
 use crate::limit::{self, Who};
 use crate::log::{self, Visit};
 use crate::routes::Compiled;
+use crate::switch;
 use crate::tokens::{self, Caller};
 use crate::upstream::Upstream;
 
@@ -35,6 +32,8 @@ use crate::upstream::Upstream;
 struct Found<'a> {
     route: OnceCell<&'a Compiled>,
     caller: OnceCell<Rc<Caller>>,
+    /// The foreign page that may read the answer.
+    origin: OnceCell<HeaderValue>,
 }
 
 /// Handles one request.
@@ -79,6 +78,9 @@ pub(crate) async fn handle(core: &Rc<Core>, peer: Peer, request: Request<Incomin
     if let Some(rules) = found.route.get().and_then(|route| route.response_rules()) {
         rules.apply(response.headers_mut());
     }
+    if let Some(route) = found.route.get() {
+        cors::permit(response.headers_mut(), route, found.origin.get());
+    }
     if let Some(wish) = wish {
         response = Box::pin(wish.grant(response)).await;
     }
@@ -119,7 +121,7 @@ async fn pass<'a>(
     guard::check_host(&parts)?;
     guard::check_path(parts.uri.path())?;
     if crate::pages::is_ours(parts.uri.path()) {
-        return Box::pin(page(core, parts, body)).await;
+        return Box::pin(crate::pages::answer(core, live, peer, parts)).await;
     }
     let route = live.table.find(&parts).ok_or(problem::NOT_FOUND)?;
     found.route.get_or_init(|| route);
@@ -129,7 +131,9 @@ async fn pass<'a>(
     if let Some(answer) = cors::preflight(&parts, route) {
         return Ok(answer);
     }
-    let origin = cors::allowed(&parts.headers, route);
+    if let Some(origin) = cors::allowed(&parts.headers, route) {
+        found.origin.get_or_init(|| origin);
+    }
     guard::check_route(&parts, route)?;
     let mut address = guard::client_address(peer, &parts.headers, &shared.trusted);
 
@@ -157,7 +161,7 @@ async fn pass<'a>(
     let told = limit::count(&shared.limits, route, who)?;
 
     // route, forward
-    let upgrade = upgrade(&mut parts, route);
+    let upgrade = switch::wish(&mut parts, route);
     let spot = shared.cache.spot(&live.table, route, &parts);
     prepare(core, route, upstream, &mut parts, address, ids)?;
     let source = Source::new(body, route.body_limit(), route.idle_timeout());
@@ -169,9 +173,9 @@ async fn pass<'a>(
         }
         _ => {
             let answered = forward::send(core, route, upstream, parts, &source).await;
-            let mut answered = answered.map_err(|failure| refusal(route, upstream, &failure))?;
+            let answered = answered.map_err(|failure| answer::refusal(route, upstream, &failure))?;
             if answered.response.status() == http::StatusCode::SWITCHING_PROTOCOLS {
-                return switch(route, upgrade, &mut answered);
+                return switch::join(route, upgrade, answered, permit, now.instant);
             }
             answer::pass_on(core, route, answered, permit, now.instant)
         }
@@ -183,9 +187,6 @@ async fn pass<'a>(
     }
     if let Some(told) = told {
         told.write(response.headers_mut());
-    }
-    if let Some(origin) = origin {
-        cors::permit(response.headers_mut(), origin);
     }
     Ok(response)
 }
@@ -207,7 +208,7 @@ fn prepare(
     ids: &Ids,
 ) -> Result<(), Problem> {
     let told = (ids.request.clone(), ids.traceparent.clone());
-    let upgrade = parts.extensions.get::<Upgrade>().map(|upgrade| upgrade.0.clone());
+    let protocol = switch::protocol(parts);
     guard::request(
         &mut parts.headers,
         (upstream.name, &upstream.target.authority),
@@ -215,7 +216,7 @@ fn prepare(
         core.client(client),
         told,
     );
-    if let Some(protocol) = upgrade {
+    if let Some(protocol) = protocol {
         parts.headers.remove(header::TE);
         parts.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
         parts.headers.insert(header::UPGRADE, protocol);
@@ -226,95 +227,6 @@ fn prepare(
     parts.uri = route.target(&parts.uri).map_err(|error| Problem::internal(&error))?;
     parts.version = http::Version::HTTP_11;
     Ok(())
-}
-
-/// The protocol that a client asks for, on routes that let it.
-#[derive(Clone)]
-struct Upgrade(HeaderValue);
-
-/// Takes the client's side of an upgrade out of its request.
-fn upgrade(parts: &mut request::Parts, route: &Compiled) -> Option<hyper::upgrade::OnUpgrade> {
-    let waiting = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
-    if !route.upgrades() || !guard::is_upgrade(&parts.headers) {
-        return None;
-    }
-    let protocol = parts.headers.get(header::UPGRADE)?.clone();
-    parts.extensions.insert(Upgrade(protocol));
-    waiting
-}
-
-/// Joins client and upstream once both have left HTTP.
-fn switch(
-    route: &Compiled,
-    client: Option<hyper::upgrade::OnUpgrade>,
-    answered: &mut forward::Answered,
-) -> Result<Response<AnswerBody>, Problem> {
-    let Some(client) = client else {
-        tracing::warn!(upstream = %route.upstream_name(), "the upstream switched protocols unasked");
-        failed(route.upstream_name(), "rubbish");
-        return Err(problem::UNAVAILABLE.detail("the service answered rubbish").retry_after(1));
-    };
-    let protocol = answered.response.headers().get(header::UPGRADE).cloned();
-    let upstream = hyper::upgrade::on(&mut answered.response);
-    tokio::task::spawn_local(async move {
-        let Ok((client, upstream)) = tokio::try_join!(client, upstream) else { return };
-        let (mut client, mut upstream) = (TokioIo::new(client), TokioIo::new(upstream));
-        // Either side may end it at any time; there is nobody left to tell.
-        drop(tokio::io::copy_bidirectional(&mut client, &mut upstream).await);
-    });
-    let mut response = Response::new(AnswerBody::Whole(None));
-    *response.status_mut() = http::StatusCode::SWITCHING_PROTOCOLS;
-    let headers = response.headers_mut();
-    for (name, value) in answered.response.headers() {
-        if name.as_str().starts_with("sec-websocket-") {
-            headers.append(name, value.clone());
-        }
-    }
-    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-    if let Some(protocol) = protocol {
-        headers.insert(header::UPGRADE, protocol);
-    }
-    Ok(response)
-}
-
-/// One of the gateway's own pages.
-async fn page(core: &Core, parts: request::Parts, body: Incoming) -> Result<Response<AnswerBody>, Problem> {
-    let request = Request::from_parts(parts, Body::new(body));
-    let Ok(response) = core.pages.clone().oneshot(request).await;
-    Ok(response.map(AnswerBody::Page))
-}
-
-/// What the client is told about a failure; logged here, once.
-pub(crate) fn refusal(route: &Compiled, upstream: &Upstream, failure: &Failure) -> Problem {
-    let name = upstream.name;
-    let label = match failure {
-        Failure::Open => "open",
-        Failure::Unresolved => "unresolved",
-        Failure::Connect(_) => "connect",
-        Failure::Broken(error) if error.is_parse() => "rubbish",
-        Failure::Unsent(_) | Failure::Broken(_) => "broken",
-        Failure::Late => "late",
-        Failure::Body(_) => "client",
-    };
-    failed(name, label);
-    match failure {
-        Failure::Body(Fault::TooLong) => guard::too_large(route),
-        Failure::Body(Fault::TooSlow) => problem::SLOW.detail("send the body without long pauses"),
-        Failure::Body(Fault::Broken) => problem::MALFORMED.detail("the body broke off"),
-        Failure::Late => {
-            tracing::warn!(upstream = %name, seconds = route.timeout().as_secs(), "upstream is late");
-            problem::TIMEOUT.detail(format!("{name} did not answer in time"))
-        }
-        _ => {
-            tracing::warn!(upstream = %name, error = %problem::Chain(failure), "upstream is unreachable");
-            problem::UNAVAILABLE.detail(format!("{name} is not available right now")).retry_after(1)
-        }
-    }
-}
-
-fn failed(upstream: Name, reason: &'static str) {
-    let labels = [("upstream", upstream.as_str()), ("reason", reason)];
-    metrics::counter!("gateway_failures_total", &labels).increment(1);
 }
 
 /// Ids are made of visible ASCII.

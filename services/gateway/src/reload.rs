@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use anyhow::Context as _;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -31,7 +32,8 @@ impl Reload {
     /// # Errors
     /// When it can't be used.
     pub(crate) fn begin(path: PathBuf, upstreams: Upstreams, exchanges: bool) -> anyhow::Result<Self> {
-        let text = std::fs::read_to_string(&path)?;
+        let text =
+            std::fs::read_to_string(&path).with_context(|| format!("ROUTES_FILE: {}", path.display()))?;
         let table = Table::parse(&text, &path)?.exchangeable(&text, exchanges)?;
         tracing::info!(routes = table.len(), file = %path.display(), "routes loaded");
         let live = watch::Sender::new(live(table, &upstreams));

@@ -13,12 +13,12 @@ use crate::clients::{Authentication, Clients};
 use crate::grants::{GrantStore, Grants, GrantsInner, Rules, Sweeper, TokenStates};
 use crate::keys::{Keeper, KeyStore, Occasion, Policy};
 use crate::logout::Logout;
+use crate::people::People;
 use crate::screens::Screens;
 use crate::tokens::Tokens;
 use crate::userinfo::Userinfo;
 use crate::{
-    PUBLIC_PREFIX, People, Settings, authorize, discovery, grants, introspection, keys, logout, revocation,
-    userinfo,
+    PUBLIC_PREFIX, Settings, authorize, discovery, grants, introspection, keys, logout, revocation, userinfo,
 };
 
 /// What the protocol takes from the rest of the service.
@@ -85,6 +85,7 @@ pub(crate) fn start(
     let authorize = Authorize {
         clients: clients.clone(),
         sessions: parts.people.sessions.clone(),
+        consents: parts.people.consents.clone(),
         store: parts.grants,
         screens: screens.clone(),
         tokens: tokens.clone(),

@@ -68,7 +68,11 @@ async fn a_photo_is_kept_and_served_for_ever() {
     assert_eq!((decoded.width(), decoded.height()), (480, 270));
 
     let tag = card.header("etag").unwrap();
-    visitor.with("if-none-match", tag).get(&path(&photo, 0)).await.assert_status(304);
+    for known in [tag.to_owned(), format!("\"x\", W/{tag}"), "*".to_owned()] {
+        let same = visitor.with("if-none-match", &known).get(&path(&photo, 0)).await.expect(304);
+        assert_eq!(same.header("cache-control"), Some("public, max-age=31536000, immutable"), "{known}");
+    }
+    assert_ne!(visitor.get(&path(&photo, 1)).await.expect(200).header("etag"), Some(tag));
     let links: Value = visitor.get(&format!("/v1/photos/{id}")).await.expect(200).json();
     assert_eq!(links["card"], photo["renditions"][0]["url"]);
 }

@@ -49,7 +49,9 @@ fn value(component: &Component, source: Source, files: &Files) -> Option<String>
         | Source::SmtpFrom
         | Source::SmtpUsernameFile
         | Source::SmtpPasswordFile
-        | Source::SmtpCaFile => return None,
+        | Source::SmtpCaFile
+        // Nobody stands before the gateway.
+        | Source::TrustedProxies => return None,
         Source::LogLevel => std::env::var("LOG_LEVEL").ok().filter(|v| !v.is_empty())?,
         Source::OtlpEndpoint => std::env::var("OTLP_ENDPOINT").ok().filter(|v| !v.is_empty())?,
         Source::Currency => "TRY".to_owned(),

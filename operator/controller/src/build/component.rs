@@ -154,6 +154,9 @@ fn value(platform: &ValidatedPlatform, name: Name, source: Source) -> Option<Str
         Source::LogLevel => platform.log_level.as_str().to_owned(),
         Source::LogFormat => "json".to_owned(),
         Source::Currency => platform.currency.clone(),
+        Source::TrustedProxies => {
+            Some(platform.trusted_proxies.join(",")).filter(|networks| !networks.is_empty())?
+        }
         Source::DrainDelay => DRAIN_DELAY_SECONDS.to_string(),
     })
 }

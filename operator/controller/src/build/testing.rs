@@ -89,7 +89,8 @@ pub(crate) fn full() -> ValidatedPlatform {
             "priorityClassName": "shop"
         },
         "photos": {"volume": {"accessMode": "ReadWriteMany"}},
-        "expose": {"ingress": {"className": "nginx", "annotations": {"example.com/size": "10m"}}},
+        "expose": {"ingress": {"className": "nginx", "annotations": {"example.com/size": "10m"}},
+                   "trustedProxies": ["10.2.0.0/16", "fd00:2::/64"]},
         "networkPolicy": {
             "metricsFrom": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}],
             "gatewayFrom": [{"cidr": "10.2.0.0/16"}]

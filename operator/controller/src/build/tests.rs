@@ -109,6 +109,23 @@ fn a_mail_server_with_authorities_of_its_own_is_checked_against_them() {
 }
 
 #[test]
+fn the_gateway_alone_is_told_whom_to_believe_and_nothing_when_that_is_nobody() {
+    let told = |plan: &Plan| -> Vec<(String, Value)> {
+        let mut told = Vec::new();
+        for (name, template) in pods(plan) {
+            let env = template["spec"]["containers"][0]["env"].as_array();
+            let trusted = env.into_iter().flatten().filter(|variable| variable["name"] == "TRUSTED_PROXIES");
+            told.extend(trusted.map(|variable| (name.clone(), variable["value"].clone())));
+        }
+        told
+    };
+    let [small, full] = plans();
+    assert_eq!(told(&small), []);
+    let networks = json!("10.2.0.0/16,fd00:2::/64");
+    assert_eq!(told(&full), [("Deployment school-gateway".to_owned(), networks)]);
+}
+
+#[test]
 fn no_environment_holds_a_key_twice_or_a_secret() {
     for plan in plans() {
         for (name, template) in pods(&plan) {

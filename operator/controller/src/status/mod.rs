@@ -23,6 +23,7 @@ use crate::children::Family;
 use crate::graph::Progress;
 use crate::validate::{Invalid, ValidatedPlatform};
 
+pub(crate) use exposed::NO_TRUSTED_PROXIES;
 pub use ready::summary;
 
 /// Whether a condition holds.

@@ -50,6 +50,20 @@ pub(super) fn validate(spec: &CoursePlatformSpec, faults: &mut Faults) -> Exposu
     }
 }
 
+/// Networks whose word is taken about whom a request comes from. Everywhere is none: every client could then
+/// choose its own address.
+pub(super) fn trusted_proxies(spec: &CoursePlatformSpec, faults: &mut Faults) -> Vec<String> {
+    let networks = spec.expose.clone().unwrap_or_default().trusted_proxies;
+    for (index, network) in networks.iter().enumerate() {
+        let field = format!("spec.expose.trustedProxies[{index}]");
+        check_cidr(Some(network), &field, faults);
+        if network.split_once('/').is_some_and(|(_, prefix)| prefix.parse() == Ok(0)) {
+            faults.spec(field, format!("{network} is everywhere: any client could choose its own address"));
+        }
+    }
+    networks
+}
+
 pub(super) fn network_policy(spec: &CoursePlatformSpec, faults: &mut Faults) -> Option<NetworkPolicy> {
     let given = spec.network_policy.clone().unwrap_or_default();
     let check = |field: &str, peers: &[PeerSpec], faults: &mut Faults| {

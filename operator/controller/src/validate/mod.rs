@@ -114,6 +114,7 @@ pub fn validate(
     let scheduling = spec.scheduling.clone().unwrap_or_default();
     let telemetry = spec.telemetry.clone().unwrap_or_default();
     let exposure = exposure::validate(spec, &mut faults);
+    let trusted_proxies = exposure::trusted_proxies(spec, &mut faults);
     let network_policy = exposure::network_policy(spec, &mut faults);
     let identity = identity::validate(spec, found, &mut faults);
     let smtp = identity::mail(spec, found, &mut faults);
@@ -144,6 +145,7 @@ pub fn validate(
         },
         photos,
         exposure,
+        trusted_proxies,
         network_policy,
         otlp_endpoint: telemetry.otlp_endpoint,
         log_level: telemetry.log_level.unwrap_or_default(),

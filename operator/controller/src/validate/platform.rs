@@ -50,6 +50,8 @@ pub struct ValidatedPlatform {
     pub photos: PhotosVolume,
     /// How requests reach the gateway.
     pub exposure: Exposure,
+    /// Networks of the proxies before the gateway.
+    pub trusted_proxies: Vec<String>,
     /// Who may talk to whom; `None` when no policies are wanted.
     pub network_policy: Option<NetworkPolicy>,
     /// Where traces go.

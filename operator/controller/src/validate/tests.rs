@@ -260,6 +260,25 @@ fn a_server_that_runs_can_not_become_another_kind_behind_the_rules() {
 }
 
 #[test]
+fn networks_of_proxies_are_ranges_and_never_everywhere() {
+    let trusting = |networks: Value| json!({"expose": {"ingress": {}, "trustedProxies": networks}});
+    assert_eq!(accepts(trusting(json!([]))).trusted_proxies, Vec::<String>::new());
+    let given = ["10.0.0.0/8", "fd00::/8", "192.0.2.7/32"];
+    assert_eq!(accepts(trusting(json!(given))).trusted_proxies, given);
+    let wrong = trusting(json!(["10.0.0.0/33", "10.0.0/8", "192.0.2.7", "0.0.0.0/0", "::/0"]));
+    assert_eq!(
+        rejects(&with(wrong), &Dereferenced::default()),
+        [
+            "Spec spec.expose.trustedProxies[0]: 10.0.0.0/33 is no range of addresses such as 10.1.0.0/16",
+            "Spec spec.expose.trustedProxies[1]: 10.0.0/8 is no range of addresses such as 10.1.0.0/16",
+            "Spec spec.expose.trustedProxies[2]: 192.0.2.7 is no range of addresses such as 10.1.0.0/16",
+            "Spec spec.expose.trustedProxies[3]: 0.0.0.0/0 is everywhere: any client could choose its own address",
+            "Spec spec.expose.trustedProxies[4]: ::/0 is everywhere: any client could choose its own address",
+        ]
+    );
+}
+
+#[test]
 fn what_the_schema_refuses_is_refused_here_too_for_objects_from_before_the_rules() {
     let faults = rejects(
         &with(json!({

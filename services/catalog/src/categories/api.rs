@@ -8,7 +8,9 @@ use garde::Validate;
 use http::{HeaderValue, StatusCode, header};
 use platform_auth::{Caller, scope};
 use platform_http::problem::{self, ProblemType};
-use platform_http::{IdempotencyKey, IfMatch, Json, Page, PageQuery, Path, Problem, Query, entity_tag};
+use platform_http::{
+    IdempotencyKey, IfMatch, Json, Page, PageQuery, Path, Problem, Query, Reader, entity_tag,
+};
 use serde::{Deserialize, Serialize};
 use url::Url;
 use utoipa_axum::router::OpenApiRouter;
@@ -103,31 +105,50 @@ async fn create(
 
 /// Lists the categories.
 #[utoipa::path(
-    get, path = "/v1/categories", operation_id = "list_categories", tag = "categories", params(PageQuery),
-    responses((status = 200, body = Page<CategoryDocument>)),
+    get, path = "/v1/categories", operation_id = "list_categories", tag = "categories",
+    params(PageQuery, ("If-None-Match" = Option<String>, Header, description = "An `ETag` that was read")),
+    responses(
+        (status = 200, body = Page<CategoryDocument>, headers(
+            ("Cache-Control" = String, description = "Visitors may share it for two seconds"),
+            ("ETag" = String, description = "Of this page of the list"),
+            ("Link" = Option<String>, description = "The next page"),
+        )),
+        (status = 304, description = "The caller has it already"),
+    ),
 )]
 async fn list(
     extract::State(state): extract::State<State>,
+    reader: Reader,
     Query(query): Query<PageQuery>,
 ) -> Result<Response, Problem> {
     let limit = query.limit()?;
     let found = state.index.list(query.after()?, usize::from(limit) + 1, |_| true)?;
     let page = Page::from_overfetched(found, limit, |category: &Arc<Category>| category.position())?;
     let items = page.items.iter().map(|category| CategoryDocument::from(&**category)).collect();
-    Ok(Page { items, next: page.next }.into_response_at(&state.list, limit))
+    Page { items, next: page.next }.answer_at(&state.list, limit, &reader)
 }
 
 /// Shows a category.
 #[utoipa::path(
-    get, path = "/v1/categories/{id}", operation_id = "find_category", tag = "categories", params(("id" = Uuid, Path)),
-    responses((status = 200, body = CategoryDocument), (status = 404, description = "No such category")),
+    get, path = "/v1/categories/{id}", operation_id = "find_category", tag = "categories",
+    params(("id" = Uuid, Path), ("If-None-Match" = Option<String>, Header, description = "An `ETag` that was read")),
+    responses(
+        (status = 200, body = CategoryDocument, headers(
+            ("Cache-Control" = String, description = "Visitors may share it for two seconds"),
+            ("ETag" = String, description = "Its version, for `If-Match`"),
+        )),
+        (status = 304, description = "The caller has it already"),
+        (status = 404, description = "No such category"),
+    ),
 )]
 async fn find(
     extract::State(state): extract::State<State>,
+    reader: Reader,
     Path(id): Path<Uuid>,
 ) -> Result<Response, Problem> {
     let category = state.categories.find(CategoryId(id)).await?.ok_or(problem::NOT_FOUND)?;
-    Ok(shown(&category))
+    let tag = entity_tag(category.rev);
+    Ok(reader.answer(reader.of_everybody(), tag, Json(CategoryDocument::from(&category))))
 }
 
 /// Renames a category.

@@ -8,7 +8,9 @@ use garde::Validate;
 use http::{HeaderValue, StatusCode, header};
 use platform_auth::{Caller, scope};
 use platform_http::problem;
-use platform_http::{IdempotencyKey, IfMatch, Json, Page, PageQuery, Path, Problem, Query, entity_tag};
+use platform_http::{
+    IdempotencyKey, IfMatch, Json, Keep, Page, PageQuery, Path, Problem, Query, Reader, entity_tag,
+};
 use platform_messaging::RelayWaker;
 use platform_money::{Currency, Money};
 use serde::{Deserialize, Serialize};
@@ -246,11 +248,20 @@ impl CourseQuery {
 
 /// Lists published courses, newest first.
 #[utoipa::path(
-    get, path = "/v1/courses", operation_id = "list_courses", tag = "courses", params(CourseQuery),
-    responses((status = 200, body = Page<CardDocument>)),
+    get, path = "/v1/courses", operation_id = "list_courses", tag = "courses",
+    params(CourseQuery, ("If-None-Match" = Option<String>, Header, description = "An `ETag` that was read")),
+    responses(
+        (status = 200, body = Page<CardDocument>, headers(
+            ("Cache-Control" = String, description = "Visitors may share it for two seconds"),
+            ("ETag" = String, description = "Of this page of the list"),
+            ("Link" = Option<String>, description = "The next page"),
+        )),
+        (status = 304, description = "The caller has it already"),
+    ),
 )]
 async fn list(
     extract::State(state): extract::State<State>,
+    reader: Reader,
     Query(query): Query<CourseQuery>,
 ) -> Result<Response, Problem> {
     let paging = PageQuery { limit: query.limit, cursor: query.cursor.clone() };
@@ -258,24 +269,37 @@ async fn list(
     let found = state.index.list(paging.after()?, usize::from(limit) + 1, |card| query.matches(card))?;
     let page = Page::from_overfetched(found, limit, |card: &Arc<Card>| card.position())?;
     let items = page.items.iter().map(|card| CardDocument::from(&**card)).collect();
-    Ok(Page { items, next: page.next }.into_response_at(&query.address(&state.list), limit))
+    Page { items, next: page.next }.answer_at(&query.address(&state.list), limit, &reader)
 }
 
 /// Shows a published course; its owner, who teaches, also sees it in any other status.
 #[utoipa::path(
-    get, path = "/v1/courses/{id}", operation_id = "find_course", tag = "courses", params(("id" = Uuid, Path)),
-    responses((status = 200, body = CourseDocument), (status = 404, description = "No such course")),
+    get, path = "/v1/courses/{id}", operation_id = "find_course", tag = "courses",
+    params(("id" = Uuid, Path), ("If-None-Match" = Option<String>, Header, description = "An `ETag` that was read")),
+    responses(
+        (status = 200, body = CourseDocument, headers(
+            ("Cache-Control" = String, description = "Visitors may share it for two seconds"),
+            ("ETag" = String, description = "Its version, for `If-Match`"),
+        )),
+        (status = 304, description = "The caller has it already"),
+        (status = 404, description = "No such course"),
+    ),
 )]
 async fn find(
     extract::State(state): extract::State<State>,
+    reader: Reader,
     caller: Option<Caller<scope::CatalogTeach>>,
     Path(id): Path<Uuid>,
 ) -> Result<Response, Problem> {
     let course = state.courses.find(CourseId(id)).await?.ok_or(problem::NOT_FOUND)?;
-    if course.card.status != Status::Published {
-        caller.ok_or(problem::NOT_FOUND)?.must_own(course.card.owner)?;
-    }
-    Ok(shown(&course))
+    let keep = match course.card.status {
+        Status::Published => reader.of_everybody(),
+        Status::Draft | Status::Archived => {
+            caller.ok_or(problem::NOT_FOUND)?.must_own(course.card.owner)?;
+            Keep::Nothing
+        }
+    };
+    Ok(reader.answer(keep, entity_tag(course.card.rev), Json(CourseDocument::from(&course))))
 }
 
 /// Renames one of the caller's courses. Baskets that hold it follow.

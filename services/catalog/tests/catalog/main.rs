@@ -3,6 +3,7 @@
 
 mod categories;
 mod courses;
+mod kept;
 mod life;
 mod tokens;
 

@@ -7,14 +7,13 @@ use std::time::Duration;
 use axum::BoxError;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 use tower_http::compression::CompressionBody;
 
 use crate::cache::Reader;
 use crate::gone;
 use crate::limit::Permit;
-use crate::upstream::{Connection, Lease};
+use crate::upstream::{self, Broken, Lease};
 
 /// What a client gets.
 pub(crate) enum AnswerBody {
@@ -32,20 +31,21 @@ pub(crate) enum AnswerBody {
 
 /// An upstream's body, and what is given back when it ends.
 pub(crate) struct Streaming {
-    body: Incoming,
-    connection: Option<Connection>,
-    lease: Option<Lease>,
-    permit: Option<Permit>,
+    body: upstream::Body,
+    /// `None` once it has ended, in whatever way.
+    held: Option<(Lease, Permit)>,
     idle: Duration,
     until: Option<Instant>,
     waiting: Option<Pin<Box<Sleep>>>,
+    /// Why there is no more, until whoever reads is told.
+    cut: Option<Cut>,
 }
 
 /// The answer ends before it is complete; the client sees its connection (or stream) reset.
 #[derive(Debug, thiserror::Error)]
 enum Cut {
     #[error("the upstream broke off: {0}")]
-    Broken(#[source] hyper::Error),
+    Broken(#[source] Broken),
     #[error("the upstream fell silent")]
     Silent,
     #[error("the upstream took too long")]
@@ -64,39 +64,41 @@ impl Cut {
 
 impl Streaming {
     pub(crate) fn new(
-        body: Incoming,
-        connection: Connection,
+        body: upstream::Body,
         lease: Lease,
         permit: Permit,
         idle: Duration,
         until: Option<Instant>,
     ) -> Self {
-        let mut streaming = Self {
-            body,
-            connection: Some(connection),
-            lease: Some(lease),
-            permit: Some(permit),
-            idle,
-            until,
-            waiting: None,
-        };
-        if streaming.body.is_end_stream() {
-            streaming.end();
-        }
-        streaming
+        Self { body, held: Some((lease, permit)), idle, until, waiting: None, cut: None }
     }
 
     fn end(&mut self) {
-        if let Some(connection) = self.connection.take() {
-            connection.give_back();
-        }
-        self.lease = None;
-        self.permit = None;
+        self.held = None;
         self.waiting = None;
     }
 
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
-        match Pin::new(&mut self.body).poll_frame(context) {
+        if let Some(cut) = self.cut.take() {
+            return Poll::Ready(Some(Err(cut)));
+        }
+        let polled = self.poll_piece(context);
+        if let Poll::Ready(Some(Err(cut))) = polled {
+            self.note(&cut);
+            self.cut = Some(cut);
+            // hyper throws away what it has not sent yet: what came before has this turn to go out.
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        polled
+    }
+
+    fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        // A client that reads slowly keeps the upstream from ever being late.
+        if self.until.is_some_and(|until| until <= Instant::now()) {
+            return Poll::Ready(Some(Err(Cut::Late)));
+        }
+        match self.body.poll_frame(context) {
             Poll::Ready(Some(Ok(frame))) => {
                 self.waiting = None;
                 if self.body.is_end_stream() {
@@ -123,17 +125,17 @@ impl Streaming {
     }
 
     /// There will be no more, and it is not the client's doing.
-    fn cut(&mut self, cut: &Cut) {
+    fn note(&mut self, cut: &Cut) {
         tracing::warn!(error = %cut, "an answer was cut off");
         metrics::counter!("gateway_answers_cut_total", "reason" => cut.reason()).increment(1);
-        self.connection = None;
+        self.end();
     }
 }
 
 impl Drop for Streaming {
     fn drop(&mut self) {
         // It was neither read to its end nor cut off.
-        if self.connection.is_some() {
+        if self.held.is_some() {
             gone::while_reading();
         }
     }
@@ -155,11 +157,7 @@ impl Body for AnswerBody {
             Self::Compressed(body) => body.as_mut().poll_frame(context),
             Self::Kept(reader) => reader.poll_frame(context),
             Self::Stream(streaming) => {
-                let polled = streaming.poll_next(context);
-                if let Poll::Ready(Some(Err(error))) = &polled {
-                    streaming.cut(error);
-                }
-                polled.map(|it| it.map(|it| it.map_err(BoxError::from)))
+                streaming.poll_next(context).map(|it| it.map(|it| it.map_err(BoxError::from)))
             }
         }
     }

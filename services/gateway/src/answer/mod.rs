@@ -3,6 +3,7 @@
 mod body;
 mod compress;
 mod error;
+mod refusal;
 
 use std::ops::Range;
 
@@ -15,6 +16,7 @@ use tracing::Span;
 pub(crate) use self::body::{AnswerBody, Streaming};
 pub(crate) use self::compress::Wish;
 pub(crate) use self::error::{Form, refuse};
+pub(crate) use self::refusal::{refusal, rubbish};
 use crate::clock::Moment;
 use crate::core::Core;
 use crate::forward::Answered;
@@ -33,13 +35,17 @@ pub(crate) fn pass_on(
     permit: Permit,
     begun: Instant,
 ) -> Response<AnswerBody> {
-    let Answered { response, connection, lease } = answered;
-    let (mut parts, body) = response.into_parts();
+    let Answered { response, lease } = answered;
+    let (mut parts, mut body) = response.into_parts();
     guard::response(&mut parts.headers, route.upstream_name(), core.shared.told.https);
     // The upstream's version says nothing about the client's connection.
     parts.version = http::Version::HTTP_11;
+    if let Some(whole) = body.take_whole() {
+        // Most answers: there is nothing to wait for, and so nothing to keep.
+        return Response::from_parts(parts, AnswerBody::Whole(Some(whole).filter(|whole| !whole.is_empty())));
+    }
     let until = route.total_timeout().map(|total| begun + total);
-    let streaming = Streaming::new(body, connection, lease, permit, route.idle_timeout(), until);
+    let streaming = Streaming::new(body, lease, permit, route.idle_timeout(), until);
     Response::from_parts(parts, AnswerBody::Stream(Box::new(streaming)))
 }
 

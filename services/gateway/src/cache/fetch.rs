@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use http::header::{self, HeaderMap};
 use http::{Response, StatusCode, request, response};
-use http_body::Body as _;
-use platform_components::Priority;
-use platform_http::{Problem, problem};
+use platform_components::{Name, Priority};
+use platform_http::Problem;
 use tokio::time::Instant;
 
 use super::asked::Asked;
@@ -20,7 +19,6 @@ use super::{Call, conditional, hit};
 use crate::answer::{self, AnswerBody};
 use crate::clock::now_nanos;
 use crate::forward::{self, Answered, Source};
-use crate::pipeline;
 
 /// How long requests go by themselves once an answer could not be kept; errors are over sooner.
 const PASSED: Duration = Duration::from_secs(10);
@@ -47,15 +45,11 @@ pub(super) async fn send(
     source: &Source,
 ) -> Result<Answered, Problem> {
     let answered = forward::send(call.core, call.route, call.upstream, parts, source).await;
-    let answered = answered.map_err(|failure| pipeline::refusal(call.route, call.upstream, &failure))?;
+    let answered = answered.map_err(|failure| answer::refusal(call.route, call.upstream, &failure))?;
     if answered.response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        return Err(rubbish());
+        return Err(answer::rubbish(call.upstream.name));
     }
     Ok(answered)
-}
-
-fn rubbish() -> Problem {
-    problem::UNAVAILABLE.detail("the service answered rubbish").retry_after(1)
 }
 
 impl Fetch {
@@ -90,7 +84,7 @@ impl Fetch {
         let response = answer::pass_on(call.core, call.route, answered, call.permit, call.begun);
         let (head, body) = response.into_parts();
         if asks && head.status == StatusCode::NOT_MODIFIED {
-            return self.hold(&shared.cache, &head.headers, delay, begun);
+            return self.hold(&shared.cache, call.upstream.name, &head.headers, delay, begun);
         }
         let answer = Answer { status: head.status, headers: &head.headers, delay, framed };
         let Some(freshness) = Freshness::of(&answer, self.asked.credentials).filter(|_| keepable) else {
@@ -98,7 +92,7 @@ impl Fetch {
             shared.cache.store.pass(&self.flight, pause);
             let status = self.status(false);
             self.lead.end(Outcome::Passed);
-            return Ok(told(Response::from_parts(head, body), status));
+            return Ok(told(stream(head, body, &self.asked.conditions), status));
         };
         let bounds = Bounds {
             body: shared.cache.longest,
@@ -148,6 +142,7 @@ impl Fetch {
     fn hold(
         self,
         cache: &super::Cache,
+        upstream: Name,
         news: &HeaderMap,
         delay: Duration,
         begun: u64,
@@ -156,7 +151,7 @@ impl Fetch {
         let Some(known) = self.known.clone().filter(|it| !conditional::is_of_another(news, &it.headers))
         else {
             store.forget(&self.asked.key);
-            return self.fail(rubbish());
+            return self.fail(answer::rubbish(upstream));
         };
         let headers = known.merged(news);
         let answer = Answer { status: known.status, headers: &headers, delay, framed: true };

@@ -30,7 +30,10 @@ struct Shared {
     idle: Duration,
     read: Cell<u64>,
     begun: Cell<Option<Instant>>,
-    ended: Cell<bool>,
+    /// When the client has last sent something, or ended.
+    moved: Cell<Option<Instant>>,
+    /// Whether it is the client who keeps the request waiting.
+    waits: Cell<bool>,
     fault: Cell<Option<Fault>>,
 }
 
@@ -72,7 +75,8 @@ impl Source {
             idle,
             read: Cell::new(0),
             begun: Cell::new(None),
-            ended: Cell::new(false),
+            moved: Cell::new(None),
+            waits: Cell::new(false),
             fault: Cell::new(None),
         })))
     }
@@ -86,6 +90,11 @@ impl Source {
         self.0.is_some()
     }
 
+    /// How long it is, if anything is to come.
+    pub(crate) fn size(&self) -> Option<SizeHint> {
+        self.0.as_ref().map(|shared| shared.hint)
+    }
+
     /// The body for one more attempt.
     pub(crate) fn body(&self) -> Resumable {
         Resumable { source: self.clone(), waiting: None }
@@ -96,9 +105,14 @@ impl Source {
         self.0.as_ref().is_some_and(|shared| shared.begun.get().is_some())
     }
 
-    /// Whether the client may still be sending.
-    pub(crate) fn is_open(&self) -> bool {
-        self.0.as_ref().is_some_and(|shared| !shared.ended.get())
+    /// Whether more of the body is wanted than the client has sent.
+    pub(crate) fn waits(&self) -> bool {
+        self.0.as_ref().is_some_and(|shared| shared.waits.get())
+    }
+
+    /// When the body last went on, if it ever did.
+    pub(crate) fn moved(&self) -> Option<Instant> {
+        self.0.as_ref().and_then(|shared| shared.moved.get())
     }
 
     /// What the client did wrong, if it did.
@@ -134,6 +148,10 @@ impl Body for Resumable {
             shared.begun.set(Some(Instant::now()));
         }
         let polled = Pin::new(&mut *shared.body.borrow_mut()).poll_frame(context);
+        shared.waits.set(polled.is_pending());
+        if polled.is_ready() {
+            shared.moved.set(Some(Instant::now()));
+        }
         match polled {
             Poll::Ready(Some(Ok(frame))) => {
                 self.waiting = None;
@@ -151,10 +169,7 @@ impl Body for Resumable {
                 ))))
             }
             Poll::Ready(Some(Err(error))) => shared.fail(Fault::Broken, BodyError::Broken(error)),
-            Poll::Ready(None) => {
-                shared.ended.set(true);
-                Poll::Ready(None)
-            }
+            Poll::Ready(None) => Poll::Ready(None),
             Poll::Pending => {
                 let waiting =
                     self.waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(shared.deadline())));
@@ -163,18 +178,6 @@ impl Body for Resumable {
                     Poll::Pending => Poll::Pending,
                 }
             }
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.source.0.is_none()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match &self.source.0 {
-            None => SizeHint::with_exact(0),
-            Some(shared) if shared.read.get() == 0 => shared.hint,
-            Some(_) => SizeHint::default(),
         }
     }
 }

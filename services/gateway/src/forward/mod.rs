@@ -4,21 +4,19 @@
 //! nothing had arrived, or the method may be repeated and the body is still whole.
 
 mod body;
-mod head;
 
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Method, Request, Response, request};
-use hyper::body::Incoming;
+use http::{Method, Response, StatusCode, request};
 use tokio::time::Instant;
 
-pub(crate) use self::body::{Fault, Resumable, Source};
-use self::head::Kept;
+pub(crate) use self::body::{BodyError, Fault, Resumable, Source};
 use crate::core::Core;
+use crate::patience::Late;
 use crate::routes::Compiled;
-use crate::upstream::{Connection, Endpoint, Lease, Upstream};
+use crate::upstream::{self, Body, Broken, Endpoint, Head, Lease, Upstream};
 
 /// Pauses before an upstream without another address is tried again: one that is being replaced is back by
 /// then.
@@ -27,9 +25,18 @@ const PAUSES: &[Duration] =
 
 /// An answer's head, and what has to live until its body ends.
 pub(crate) struct Answered {
-    pub(crate) response: Response<Incoming>,
-    pub(crate) connection: Connection,
+    pub(crate) response: Response<Body>,
     pub(crate) lease: Lease,
+}
+
+impl Answered {
+    /// Whether the address could not do its work. Another one may.
+    fn falters(&self) -> bool {
+        matches!(
+            self.response.status(),
+            StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT
+        )
+    }
 }
 
 /// Why there is no answer.
@@ -41,12 +48,8 @@ pub(crate) enum Failure {
     Unresolved,
     #[error("can't connect: {0}")]
     Connect(#[source] std::io::Error),
-    /// The connection was closed before the request was sent; nothing arrived.
-    #[error("the connection was closed: {0}")]
-    Unsent(#[source] hyper::Error),
-    /// The request may have arrived.
-    #[error("the connection broke: {0}")]
-    Broken(#[source] hyper::Error),
+    #[error("the connection: {0}")]
+    Broken(#[source] Broken),
     #[error("no answer in time")]
     Late,
     /// The client's body could not be passed on.
@@ -58,7 +61,8 @@ impl Failure {
     /// Whether the same request may be sent again.
     fn is_repeatable(&self, method: &Method) -> bool {
         match self {
-            Self::Unresolved | Self::Connect(_) | Self::Unsent(_) => true,
+            Self::Unresolved | Self::Connect(_) | Self::Broken(Broken::Unsent(_)) => true,
+            // The request may have arrived.
             Self::Broken(_) => method.is_idempotent(),
             Self::Open | Self::Late | Self::Body(_) => false,
         }
@@ -79,19 +83,49 @@ pub(crate) async fn send(
     if !upstream.breaker.lets_through() {
         return Err(Failure::Open);
     }
-    let attempts = pin!(attempts(core, route, upstream, parts, source));
-    match core.patience.within(Instant::now(), route.timeout(), attempts).await {
+    let mut tried = None;
+    let outcome =
+        in_time(core, route, source, attempts(core, route, upstream, parts, source, &mut tried)).await;
+    match outcome {
         Ok(Err(failure)) if !matches!(failure, Failure::Body(_)) => {
-            upstream.gave_up();
+            upstream.gave_up(tried.as_deref());
             Err(failure)
         }
         Ok(outcome) => outcome,
-        // A client that is still sending is slow itself; the upstream can't be blamed.
-        Err(_) if source.is_begun() && source.is_open() => Err(Failure::Body(Fault::TooSlow)),
-        Err(_) => {
-            upstream.gave_up();
+        // The upstream can't be blamed.
+        Err(Late) if source.waits() => Err(Failure::Body(Fault::TooSlow)),
+        Err(Late) => {
+            if let Some(endpoint) = &tried {
+                upstream.failed(endpoint);
+            }
+            upstream.gave_up(tried.as_deref());
             Err(Failure::Late)
         }
+    }
+}
+
+/// Lets `attempts` take until the route's time for an answer's begin is over. It begins anew with each piece of the
+/// request's body, and does not pass while the client is waited for, of which the body itself has limits.
+async fn in_time<T>(
+    core: &Core,
+    route: &Compiled,
+    source: &Source,
+    attempts: impl Future<Output = T>,
+) -> Result<T, Late> {
+    let mut attempts = pin!(attempts);
+    let begun = Instant::now();
+    let end = route.total_timeout().map(|total| begun + total);
+    let (mut from, mut limit) = (begun, route.total_timeout().unwrap_or(Duration::MAX).min(route.timeout()));
+    loop {
+        if let Ok(outcome) = core.patience.within(from, limit, attempts.as_mut()).await {
+            return Ok(outcome);
+        }
+        let now = Instant::now();
+        let moved = if source.waits() { Some(now) } else { source.moved() };
+        let until = moved.map(|moved| moved + route.timeout());
+        let until = until.map(|until| end.map_or(until, |end| until.min(end))).filter(|until| *until > now);
+        let Some(until) = until else { return Err(Late) };
+        (from, limit) = (now, until - now);
     }
 }
 
@@ -101,15 +135,16 @@ async fn attempts(
     upstream: &Upstream,
     parts: request::Parts,
     source: &Source,
+    tried: &mut Option<Arc<Endpoint>>,
 ) -> Result<Answered, Failure> {
-    let kept = Kept::of(&parts);
-    let mut first = Some(parts);
-    let mut failed: Option<Arc<Endpoint>> = None;
+    let head = Head::of(&parts, source.size());
+    drop(parts);
     let mut retries = 0;
     // A connection that was closed while idle says nothing about the upstream, and costs nothing.
     let mut stale = 0;
+    let mut failed: Option<Arc<Endpoint>> = None;
     loop {
-        let Some(endpoint) = upstream.pick(failed.as_deref()) else {
+        let Some(endpoint) = upstream.pick(core.random(), failed.as_deref()) else {
             if retries == 0 {
                 retries = 1;
                 drop(tokio::time::timeout(Duration::from_secs(1), Box::pin(upstream.resolved())).await);
@@ -117,35 +152,37 @@ async fn attempts(
             }
             return Err(Failure::Unresolved);
         };
+        let endpoint = &*tried.insert(endpoint);
         let mut used = false;
-        let parts = first.take().unwrap_or_else(|| kept.again());
-        let request = Request::from_parts(parts, source.body());
-        let failure = match attempt(core, &endpoint, request, &mut used).await {
-            Ok(answered) => {
-                upstream.succeeded(&endpoint);
-                return Ok(answered);
-            }
-            Err(failure) => failure,
-        };
+        let outcome = attempt(core, endpoint, &head, source.body(), &mut used).await;
+        if outcome.as_ref().is_ok_and(|answered| !answered.falters() || !upstream.has_other(endpoint)) {
+            upstream.succeeded(endpoint);
+            return outcome;
+        }
         if let Some(fault) = source.fault() {
             return Err(Failure::Body(fault));
         }
-        let repeatable = failure.is_repeatable(&kept.method) && !source.is_begun();
-        if used && repeatable && stale < 3 && matches!(failure, Failure::Unsent(_) | Failure::Broken(_)) {
+        let repeatable = !source.is_begun()
+            && match &outcome {
+                Ok(_) => head.method.is_idempotent(),
+                Err(failure) => failure.is_repeatable(&head.method),
+            };
+        if used && repeatable && stale < 3 && matches!(outcome, Err(Failure::Broken(_))) {
             stale += 1;
             continue;
         }
-        upstream.failed(&endpoint);
+        upstream.failed(endpoint);
         if !repeatable || retries >= route.retries() || !upstream.budget.withdraw() {
-            return Err(failure);
+            return outcome;
         }
-        tracing::debug!(upstream = %upstream.name, error = %failure, "trying again");
+        let failure = outcome.as_ref().err().map(tracing::field::display);
+        tracing::debug!(upstream = %upstream.name, failure, "trying again");
         metrics::counter!("gateway_retries_total", "upstream" => upstream.name.as_str()).increment(1);
-        if !upstream.has_other(&endpoint) {
+        if !upstream.has_other(endpoint) {
             let pause = PAUSES.get(retries as usize).or(PAUSES.last()).copied().unwrap_or_default();
             Box::pin(tokio::time::sleep(core.jittered(pause))).await;
         }
-        failed = Some(endpoint);
+        failed = tried.take();
         retries += 1;
     }
 }
@@ -153,18 +190,13 @@ async fn attempts(
 async fn attempt(
     core: &Core,
     endpoint: &Arc<Endpoint>,
-    request: Request<Resumable>,
+    head: &Head,
+    body: Resumable,
     used: &mut bool,
 ) -> Result<Answered, Failure> {
     let lease = endpoint.lease();
-    let mut connection = core.pool.connect(endpoint.address).await.map_err(Failure::Connect)?;
+    let connection = core.pool.connect(endpoint.address).await.map_err(Failure::Connect)?;
     *used = connection.used;
-    match connection.sender.try_send_request(request).await {
-        Ok(response) => Ok(Answered { response, connection, lease }),
-        Err(mut error) => {
-            let unsent = error.take_message().is_some();
-            let error = error.into_error();
-            Err(if unsent { Failure::Unsent(error) } else { Failure::Broken(error) })
-        }
-    }
+    let response = upstream::exchange(connection, head, body).await.map_err(Failure::Broken)?;
+    Ok(Answered { response, lease })
 }

@@ -69,9 +69,10 @@ pub(crate) fn client_address(peer: Peer, headers: &HeaderMap, trusted: &Networks
     if !trusted.contain(address) {
         return address;
     }
-    let values = headers.get_all("x-forwarded-for").iter().rev().filter_map(|value| value.to_str().ok());
-    for hop in values.flat_map(|value| value.rsplit(',')).map(str::trim) {
-        let Some(hop) = parse_hop(hop) else { break };
+    // By bytes: what a client wrote that is no text must not hide what the proxy wrote behind it.
+    let values = headers.get_all("x-forwarded-for").iter().rev();
+    for hop in values.flat_map(|value| value.as_bytes().rsplit(|&byte| byte == b',')) {
+        let Some(hop) = std::str::from_utf8(hop).ok().and_then(|hop| parse_hop(hop.trim())) else { break };
         address = hop;
         if !trusted.contain(address) {
             break;
@@ -111,7 +112,7 @@ mod tests {
     fn address(peer: &str, forwarded: &[&'static str], trusted: &str) -> String {
         let mut headers = HeaderMap::new();
         for value in forwarded {
-            headers.append("x-forwarded-for", HeaderValue::from_static(value));
+            headers.append("x-forwarded-for", HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
         let peer = Peer { address: SocketAddr::new(peer.parse().unwrap(), 1) };
         client_address(peer, &headers, &trusted.parse().unwrap()).to_string()
@@ -129,6 +130,8 @@ mod tests {
         assert_eq!(address("10.1.1.1", &["1.1.1.1, 6.6.6.6, 10.2.2.2"], "10.0.0.0/8"), "6.6.6.6");
         assert_eq!(address("10.1.1.1", &["1.1.1.1", "6.6.6.6"], "10.0.0.0/8"), "6.6.6.6");
         assert_eq!(address("10.1.1.1", &["6.6.6.6, rubbish"], "10.0.0.0/8"), "10.1.1.1");
+        assert_eq!(address("10.1.1.1", &["1.1.1.1", "ş, 6.6.6.6"], "10.0.0.0/8"), "6.6.6.6");
+        assert_eq!(address("10.1.1.1", &["1.1.1.1", "ş"], "10.0.0.0/8"), "10.1.1.1");
         assert_eq!(address("::ffff:10.1.1.1", &["[2001:db8::1]:80"], "10.0.0.0/8"), "2001:db8::1");
     }
 

@@ -35,7 +35,7 @@ pub(crate) fn preflight(parts: &Parts, route: &Compiled) -> Option<Response<Answ
     let mut response = Response::new(AnswerBody::Whole(None));
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
-    permit(headers, origin);
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     if let Ok(method) = HeaderValue::from_str(method.as_str()) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, method);
     }
@@ -44,9 +44,15 @@ pub(crate) fn preflight(parts: &Parts, route: &Compiled) -> Option<Response<Answ
     Some(response)
 }
 
-/// Tells the browser that the page may read the answer.
-pub(crate) fn permit(headers: &mut HeaderMap, origin: HeaderValue) {
-    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
+/// Tells the browser whether the page may read the answer, whatever that is: an error says what to do, too.
+pub(crate) fn permit(headers: &mut HeaderMap, route: &Compiled, origin: Option<&HeaderValue>) {
+    if route.origins().is_empty() {
+        return;
+    }
+    // Also without an origin: another request's answer would have been another one (Fetch standard, §3.3.5).
     headers.append(header::VARY, HeaderValue::from_static("origin"));
+    if let Some(origin) = origin {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
+    }
 }

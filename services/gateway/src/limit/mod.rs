@@ -71,10 +71,17 @@ impl Told {
 /// # Errors
 /// A 429 with `Retry-After`.
 pub(crate) fn count(limits: &Limits, route: &Compiled, who: Who<'_>) -> Result<Option<Told>, Problem> {
-    let Some(class) = route.limit() else { return Ok(None) };
+    route.limit().map(|class| take(limits, class, who)).transpose()
+}
+
+/// Counts a request in a class.
+///
+/// # Errors
+/// A 429 with `Retry-After`.
+pub(crate) fn take(limits: &Limits, class: &Class, who: Who<'_>) -> Result<Told, Problem> {
     let Class { name, limit, .. } = class;
     let decision = limits.take(name, limit, &who.key(limit.by));
-    if decision.allowed { Ok(Some(told(class, &decision))) } else { Err(too_many(class, &decision)) }
+    if decision.allowed { Ok(told(class, &decision)) } else { Err(too_many(class, &decision)) }
 }
 
 /// A 429 that says when to come again.

@@ -1,16 +1,40 @@
-//! The description of all APIs for people: one page, readable without scripts, with a command for each
-//! operation to try it.
+//! The description of all APIs for people: one page, with a form for what can be read and a command for each
+//! operation to try it. Complete without scripts; its only one lets forms send a token.
 
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use super::attempt::{OPERATION, PATH, QUERY};
 
 const STYLE: &str = "body{font:1rem/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}\
-    code,pre{font:0.9rem/1.4 ui-monospace,monospace}pre{overflow:auto;background:#f4f4f4;padding:.5rem}\
+    code,pre,output{font:0.9rem/1.4 ui-monospace,monospace}pre{background:#f4f4f4;padding:.5rem}\
     summary{cursor:pointer;padding:.3rem 0}b{display:inline-block;min-width:4.5rem}\
     table{border-collapse:collapse}td,th{text-align:left;padding:.1rem 1rem .1rem 0;vertical-align:top}\
-    @media(prefers-color-scheme:dark){body{background:#111;color:#eee}pre{background:#222}a{color:#8cf}}";
+    code,p,pre,td,output{overflow-wrap:anywhere}pre,output{white-space:pre-wrap}\
+    form{margin:.5rem 0}label{display:inline-block;margin-right:1rem}input,button{font:inherit;max-width:100%}\
+    output{display:block}\
+    @media(prefers-color-scheme:dark){body{background:#111;color:#eee}pre{background:#222}a{color:#8cf}\
+    input,button{background:#222;color:#eee;border:1px solid #888}}";
+const SCRIPT: &str = include_str!("try.js");
 const METHODS: [&str; 7] = ["get", "head", "post", "put", "patch", "delete", "options"];
+
+/// The content security policy of the page: this very style and this very script, and nothing foreign.
+pub(super) fn policy() -> &'static str {
+    static POLICY: LazyLock<String> = LazyLock::new(|| {
+        let hash = |text: &str| format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text)));
+        let (style, script) = (hash(STYLE), hash(SCRIPT));
+        format!(
+            "default-src 'none'; style-src {style}; script-src {script}; connect-src 'self'; \
+             form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+        )
+    });
+    &POLICY
+}
 
 /// The page for a merged document.
 pub(super) fn render(document: &Value) -> String {
@@ -22,8 +46,10 @@ pub(super) fn render(document: &Value) -> String {
         html,
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" \
          content=\"width=device-width\"><title>{title}</title><style>{STYLE}</style><main><h1>{title}</h1>\
-         <p>{}</p><p>The same <a href=\"/services/openapi.json\">as OpenAPI</a>. Everything but reading the \
-         catalog needs an access token: <code>Authorization: Bearer …</code>.</p>",
+         <p>{}</p><p>The same <a href=\"/services/openapi.json\">as OpenAPI</a>. What needs an access token \
+         (<code>Authorization: Bearer …</code>) says so; a form without one gets the refusal.</p>\
+         <p hidden><label for=\"token\">Token for the forms of this page</label> \
+         <input id=\"token\" type=\"password\" autocomplete=\"off\"></p>",
         text(&document["info"]["description"])
     );
     let empty = Vec::new();
@@ -48,7 +74,7 @@ pub(super) fn render(document: &Value) -> String {
             escape(&serde_json::to_string_pretty(schema).unwrap_or_default())
         );
     }
-    html.push_str("</main></html>\n");
+    let _ = writeln!(html, "</main><script>{SCRIPT}</script></html>");
     html
 }
 
@@ -62,6 +88,12 @@ fn write_operation(html: &mut String, server: &str, path: &str, method: &str, op
         escape(summary),
         text(&operation["description"])
     );
+    let scopes = operation["security"].as_array().and_then(|ways| ways.first());
+    if let Some(scopes) = scopes {
+        let named = scopes.as_object().into_iter().flatten().filter_map(|(_, scopes)| scopes.as_array());
+        let named: String = named.flatten().map(|scope| format!(" <code>{}</code>", text(scope))).collect();
+        let _ = write!(html, "<p>Needs a token{}{named}.</p>", if named.is_empty() { "" } else { " with" });
+    }
     let empty = Vec::new();
     let parameters = operation["parameters"].as_array().unwrap_or(&empty);
     if !parameters.is_empty() {
@@ -93,11 +125,38 @@ fn write_operation(html: &mut String, server: &str, path: &str, method: &str, op
             schema.map(link).unwrap_or_default()
         );
     }
-    let mut command = format!("curl -X {upper} '{server}{path}' -H \"Authorization: Bearer $TOKEN\"");
+    html.push_str("</table>");
+    if method == "get" {
+        write_form(html, path, parameters);
+    }
+    let mut command = format!("curl -X {upper} '{server}{path}'");
+    if scopes.is_some() {
+        command.push_str(" -H \"Authorization: Bearer $TOKEN\"");
+    }
     if body.get("application/json").is_some() {
         command.push_str(" -H 'Content-Type: application/json' -d @body.json");
     }
-    let _ = write!(html, "</table><pre>{}</pre></details>", escape(&command));
+    let _ = write!(html, "<pre>{}</pre></details>", escape(&command));
+}
+
+/// A form that leads to what the operation reads.
+fn write_form(html: &mut String, path: &str, parameters: &[Value]) {
+    let path = escape(path);
+    let _ = write!(
+        html,
+        "<form action=\"/docs/try\"><input type=\"hidden\" name=\"{OPERATION}\" value=\"{path}\">"
+    );
+    for parameter in parameters {
+        let kind = match parameter["in"].as_str() {
+            Some("path") => PATH,
+            Some("query") => QUERY,
+            _ => continue,
+        };
+        let name = text(&parameter["name"]);
+        let required = if parameter["required"] == true { " required" } else { "" };
+        let _ = write!(html, "<label>{name} <input name=\"{kind}{name}\"{required}></label>");
+    }
+    html.push_str("<button>Try it</button><output></output></form>");
 }
 
 /// A schema by its name, or its type where it has none.
@@ -129,6 +188,7 @@ mod tests {
             "tags": [{ "name": "order", "description": "Orders" }],
             "paths": { "/services/order/v1/orders": { "post": {
                 "tags": ["order"], "summary": "Buy", "responses": { "201": { "description": "bought" } },
+                "security": [{ "access_token": ["order.buy"] }],
                 "requestBody": { "content": { "application/json": {
                     "schema": { "$ref": "#/components/schemas/Order.New" } } } },
             } } },
@@ -136,7 +196,31 @@ mod tests {
         }));
         assert!(page.contains("<b>POST</b> <code>/services/order/v1/orders</code> Buy"), "{page}");
         assert!(page.contains("<a href=\"#Order.New\">") && page.contains("<details id=\"Order.New\">"));
-        assert!(page.contains("curl -X POST"));
-        assert!(!page.contains("<script"));
+        assert!(page.contains("curl -X POST") && page.contains("Needs a token with <code>order.buy</code>."));
+        assert!(page.contains("<title>&lt;script&gt;</title>") && page.matches("<script").count() == 1);
+        assert!(!page.contains("<form"), "what changes something is tried by its command");
+    }
+
+    #[test]
+    fn what_can_be_read_has_a_form_with_its_parameters() {
+        let parameters = json!([
+            { "name": "id", "in": "path", "required": true },
+            { "name": "\"x", "in": "query" },
+            { "name": "If-None-Match", "in": "header" },
+        ]);
+        let page = render(&json!({
+            "tags": [{ "name": "catalog" }],
+            "paths": { "/services/catalog/v1/courses/{id}": {
+                "get": { "tags": ["catalog"], "parameters": parameters },
+            } },
+        }));
+        let form = page.split("<form ").nth(1).unwrap().split("</form>").next().unwrap();
+        assert_eq!(
+            form,
+            "action=\"/docs/try\"><input type=\"hidden\" name=\"operation\" \
+             value=\"/services/catalog/v1/courses/{id}\"><label>id <input name=\"path.id\" required></label>\
+             <label>&quot;x <input name=\"query.&quot;x\"></label><button>Try it</button><output></output>"
+        );
+        assert!(!page.contains("Authorization: Bearer $TOKEN"), "nobody asks for one here");
     }
 }

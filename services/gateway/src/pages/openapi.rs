@@ -5,12 +5,16 @@ use serde_json::{Map, Value, json};
 use url::Url;
 
 /// Merges the services' documents: paths as the gateway opens them, and each service's schemas under a name
-/// of their own, since two services may call different things the same.
-pub(super) fn merge(documents: impl Iterator<Item = (Name, Value)>, public: &Url) -> Value {
+/// of their own, since two services may call different things the same. A service without a document is named.
+pub(super) fn merge(documents: impl IntoIterator<Item = (Name, Option<Value>)>, public: &Url) -> Value {
     let mut paths = Map::new();
     let mut tags = Vec::new();
     let mut components: Map<String, Value> = Map::new();
-    for (name, mut document) in documents {
+    for (name, document) in documents {
+        let Some(mut document) = document else {
+            tags.push(json!({ "name": name.as_str(), "description": "Does not answer right now." }));
+            continue;
+        };
         let prefix = format!("{}.", capitalized(name.as_str()));
         rename(&mut document, &prefix);
         let description = document["info"]["description"].as_str().unwrap_or_default();
@@ -114,8 +118,8 @@ mod tests {
                 "components": { "schemas": { "Thing": { "title": title } } },
             })
         };
-        let documents = [(Name::Catalog, document("c")), (Name::Order, document("o"))];
-        let merged = merge(documents.into_iter(), &"https://courses.example.com".parse().unwrap());
+        let documents = [(Name::Catalog, Some(document("c"))), (Name::Order, Some(document("o")))];
+        let merged = merge(documents, &"https://courses.example.com".parse().unwrap());
         assert_eq!(merged["components"]["schemas"]["Catalog.Thing"]["title"], "c");
         assert_eq!(merged["components"]["schemas"]["Order.Thing"]["title"], "o");
         let operation = &merged["paths"]["/services/order/v1/things"]["get"];
@@ -128,9 +132,14 @@ mod tests {
     }
 
     #[test]
-    fn rubbish_is_left_out() {
-        let documents = [(Name::Catalog, json!([])), (Name::Order, json!({ "paths": 1, "components": "x" }))];
-        let merged = merge(documents.into_iter(), &"https://courses.example.com".parse().unwrap());
+    fn rubbish_is_left_out_and_who_is_away_is_named() {
+        let rubbish = json!({ "paths": 1, "components": "x" });
+        let documents =
+            [(Name::Catalog, Some(json!([]))), (Name::Basket, None), (Name::Order, Some(rubbish))];
+        let merged = merge(documents, &"https://courses.example.com".parse().unwrap());
         assert_eq!(merged["paths"], json!({}));
+        let tags: Vec<_> = merged["tags"].as_array().unwrap().iter().map(|tag| &tag["name"]).collect();
+        assert_eq!(tags, ["catalog", "basket", "order"]);
+        assert_eq!(merged["tags"][1]["description"], "Does not answer right now.");
     }
 }

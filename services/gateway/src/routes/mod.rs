@@ -1,5 +1,8 @@
 //! The phase *match*: from a path to the route that serves it.
 
+mod check;
+mod compile;
+mod error;
 mod host;
 mod load;
 mod path;
@@ -8,6 +11,7 @@ mod rules;
 mod table;
 mod tree;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use http::uri::PathAndQuery;
@@ -46,6 +50,8 @@ pub(crate) struct Target {
     pub(crate) port: u16,
     /// The value of `Host`.
     pub(crate) authority: HeaderValue,
+    /// Where it is, when the file says so itself.
+    pub(crate) addresses: Vec<SocketAddr>,
 }
 
 impl Compiled {

@@ -13,6 +13,9 @@ use super::tree::Tree;
 use super::{Compiled, Target};
 use crate::limit::{Class, WRONG_TOKENS};
 
+/// The class of pages, the gateway's own among them.
+const PAGES: &str = "pages";
+
 /// All routes.
 #[derive(Debug)]
 pub(crate) struct Table {
@@ -24,6 +27,8 @@ pub(crate) struct Table {
     targets: HashMap<Name, Target>,
     caches: bool,
     wrong_tokens: Class,
+    /// The class `pages`, where the file has one.
+    pages: Option<Class>,
 }
 
 /// A route that is put into the table, with what was read of its path and hosts.
@@ -67,9 +72,19 @@ impl Table {
         self.caches
     }
 
+    /// Whether any route needs to know who calls.
+    pub(crate) fn checks_tokens(&self) -> bool {
+        self.routes.iter().any(|route| route.audience().is_some())
+    }
+
     /// The class in which wrong tokens count, whatever route they came to.
     pub(crate) fn wrong_tokens(&self) -> &Class {
         &self.wrong_tokens
+    }
+
+    /// The class that the gateway's own pages count in.
+    pub(crate) fn pages_limit(&self) -> Option<&Class> {
+        self.pages.as_ref()
     }
 
     /// A route that exchanges tokens, if there is any.
@@ -108,7 +123,8 @@ impl Table {
         }
         let caches = routes.iter().any(|route: &Compiled| route.cache().is_some());
         let wrong_tokens = Class::of_wrong_tokens(limits.get(WRONG_TOKENS));
-        Self { routes, hosts, everywhere, targets, caches, wrong_tokens }
+        let pages = limits.get(PAGES).map(|limit| Class::new(PAGES, *limit));
+        Self { routes, hosts, everywhere, targets, caches, wrong_tokens, pages }
     }
 }
 
@@ -148,7 +164,7 @@ mod tests {
 
     fn table() -> Table {
         let file = routes_file(|name| format!("http://demo-{name}:8080"));
-        super::super::load::compile(file, "").unwrap()
+        super::super::load::build(file, "").unwrap()
     }
 
     #[test]
@@ -161,6 +177,7 @@ mod tests {
             ("/.well-known/oauth-authorization-server/identity", "identity"),
             ("/services/catalog/v1/courses", "catalog"),
             ("/services/catalog/openapi.json", "catalog"),
+            ("/services/identity/openapi.json", "identity"),
             ("/services/order/v1/orders", "order"),
             ("/photos/abc/card.webp", "photostock"),
             ("/photoshop", "web"),

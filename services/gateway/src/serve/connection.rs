@@ -1,6 +1,7 @@
 //! One connection: HTTP/1.1 or HTTP/2, bounded in what it may send and how long it may take.
 
 use std::convert::Infallible;
+use std::error::Error as _;
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -9,18 +10,19 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures::FutureExt as _;
+use hyper::Request;
 use hyper::body::{Body as _, Incoming};
 use hyper::rt::Executor;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper::{Request, Response};
 use hyper_util::rt::TokioTimer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
+use super::body::Paced;
 use super::io::Io;
-use super::pace::{Busy, Order, Pace, Paced};
-use crate::answer::AnswerBody;
+use super::pace::{Busy, Order, Pace, Paces};
+use super::streams::Streams;
 use crate::core::Core;
 use crate::guard::Peer;
 use crate::pipeline;
@@ -33,28 +35,34 @@ const PING_INTERVAL: Duration = Duration::from_secs(30);
 const LARGEST_HEAD_BYTES: u32 = 64 * 1024;
 /// Requests at the same time on one HTTP/2 connection.
 const MOST_STREAMS: u32 = 128;
+/// Of those that came in one moment so many may be taken back in it (CVE-2023-44487): all that there can be. What is
+/// taken back more slowly has the limit of all such frames.
+const MOST_TAKEN_BACK: usize = MOST_STREAMS as usize;
+/// Streams that had to be refused or reset for what the client did (CVE-2025-8671). Only one that opens more than it
+/// may before it knows how many those are has an excuse.
+const MOST_REFUSED: usize = 1024;
 
-/// Runs a connection's tasks on its own thread.
-#[derive(Clone, Copy, Debug)]
-struct LocalExecutor;
+/// Runs a connection's requests on its own thread.
+#[derive(Clone, Debug)]
+struct Tasks(Rc<Streams>);
 
-impl<F: Future + 'static> Executor<F> for LocalExecutor {
+impl<F: Future + 'static> Executor<F> for Tasks {
     fn execute(&self, future: F) {
-        tokio::task::spawn_local(async move { drop(future.await) });
+        self.0.runs(tokio::task::spawn_local(async move { drop(future.await) }));
     }
 }
 
 /// Serves a connection until either side ends it.
-pub(super) async fn serve(core: Rc<Core>, stream: TcpStream, peer: Peer, pace: Arc<Pace>) {
+pub(super) async fn serve(core: Rc<Core>, stream: TcpStream, peer: Peer, paces: &Paces, pace: Arc<Pace>) {
     let Some(acceptor) = core.shared.tls.as_ref().map(|tls| tls.acceptor()) else {
-        return speak(core, Io::paced(stream, pace.clone()), peer, pace, false).await;
+        return speak(core, Io::paced(stream, pace.clone()), peer, paces, pace, false).await;
     };
     // A handshake's state is large, and most connections have it behind them.
     let handshake = Box::pin(tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)));
     match handshake.await {
         Ok(Ok(stream)) => {
             let second = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-            speak(core, Io::paced(stream, pace.clone()), peer, pace, second).await;
+            speak(core, Io::paced(stream, pace.clone()), peer, paces, pace, second).await;
         }
         Ok(Err(error)) => {
             metrics::counter!("gateway_handshakes_failed_total").increment(1);
@@ -65,7 +73,7 @@ pub(super) async fn serve(core: Rc<Core>, stream: TcpStream, peer: Peer, pace: A
 }
 
 /// `agreed`: on HTTP/2. Otherwise the client's first bytes tell.
-async fn speak<S>(core: Rc<Core>, mut io: Io<S>, peer: Peer, pace: Arc<Pace>, agreed: bool)
+async fn speak<S>(core: Rc<Core>, mut io: Io<S>, peer: Peer, paces: &Paces, pace: Arc<Pace>, agreed: bool)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -75,25 +83,30 @@ where
             Some(Err(error)) => return tracing::debug!(%error, "a connection ended before it began"),
             None => return left(&pace),
         };
+    let streams = second.then(|| paces.begin_second(pace.clone()));
     let service = {
-        let pace = pace.clone();
+        let (pace, streams) = (pace.clone(), streams.clone());
         service_fn(move |request: Request<Incoming>| {
             let busy = Busy::new(&pace, request.version(), request.body().is_end_stream());
+            let answering = streams.as_ref().map(Streams::begin);
             let core = core.clone();
             async move {
                 let handled = AssertUnwindSafe(pipeline::handle(&core, peer, request)).catch_unwind().await;
-                Ok::<_, Infallible>(paced(handled.unwrap_or_else(|_| pipeline::panicked()), busy))
+                let response = handled.unwrap_or_else(|_| pipeline::panicked());
+                Ok::<_, Infallible>(response.map(|body| Paced::new(body, busy, answering)))
             }
         })
     };
     // Each in memory of its own: a task would have room for the largest of them, twice.
-    if second {
-        let connection = http2::Builder::new(LocalExecutor)
+    if let Some(streams) = streams {
+        let connection = http2::Builder::new(Tasks(streams.clone()))
             .timer(TokioTimer::new())
             .max_header_list_size(LARGEST_HEAD_BYTES)
             .max_concurrent_streams(MOST_STREAMS)
+            .max_pending_accept_reset_streams(MOST_TAKEN_BACK)
+            .max_local_error_reset_streams(MOST_REFUSED)
             .keep_alive_interval(Some(PING_INTERVAL))
-            .serve_connection(io, service);
+            .serve_connection(io.counted(streams), service);
         drive(Box::pin(connection), &pace, http2::Connection::graceful_shutdown).await;
     } else {
         let connection = http1::Builder::new()
@@ -110,10 +123,6 @@ where
     }
 }
 
-fn paced(response: Response<AnswerBody>, busy: Busy) -> Response<Paced> {
-    response.map(|body| Paced { body, _busy: busy })
-}
-
 async fn drive<C>(mut connection: Pin<Box<C>>, pace: &Pace, finish: impl Fn(Pin<&mut C>))
 where
     C: Future<Output = hyper::Result<()>>,
@@ -126,12 +135,22 @@ where
         Some(Ok(())) => {}
         // A broken connection is the client's business; requests are logged where they are handled.
         Some(Err(error)) => {
-            if error.is_parse() {
-                metrics::counter!("gateway_requests_malformed_total").increment(1);
-            }
+            blame(&error);
             tracing::debug!(%error, "connection ended early");
         }
         None => left(pace),
+    }
+}
+
+/// Counts what the client did against the protocol, if that is what ended its connection.
+fn blame(error: &hyper::Error) {
+    let second = error.source().and_then(|source| source.downcast_ref::<h2::Error>());
+    match second.filter(|it| it.is_library()).and_then(h2::Error::reason) {
+        Some(h2::Reason::ENHANCE_YOUR_CALM) => {
+            metrics::counter!("gateway_connections_flooding_total").increment(1);
+        }
+        None if !error.is_parse() => {}
+        _ => metrics::counter!("gateway_requests_malformed_total").increment(1),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -10,7 +11,9 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 
+use super::frames::Counted;
 use super::pace::Pace;
+use super::streams::Streams;
 
 /// Up to this size one plain write of a copy costs less than a write of several pieces.
 const SMALL: usize = 2048;
@@ -33,11 +36,6 @@ pub(crate) struct Io<S> {
 }
 
 impl<S> Io<S> {
-    /// To an upstream.
-    pub(crate) fn new(stream: S) -> Self {
-        Self { stream: TokioIo::new(stream), pace: None, ahead: Vec::new() }
-    }
-
     /// From a client.
     pub(super) fn paced(stream: S, pace: Arc<Pace>) -> Self {
         Self { stream: TokioIo::new(stream), pace: Some(pace), ahead: Vec::new() }
@@ -78,6 +76,13 @@ impl<S: AsyncRead + Unpin> Io<S> {
             self.ahead.extend_from_slice(room.get(..length).unwrap_or_default());
         }
         Ok(self.ahead == PREFACE)
+    }
+
+    /// The same on HTTP/2, where it is counted what comes.
+    pub(super) fn counted(self, streams: Rc<Streams>) -> Io<Counted<S>> {
+        let preface = PREFACE.len() - self.ahead.len();
+        let stream = Counted::new(self.stream.into_inner(), streams, preface);
+        Io { stream: TokioIo::new(stream), pace: self.pace, ahead: self.ahead }
     }
 
     /// Looks whether a client that waits for its answer has left. hyper would do it too, but asks for a whole

@@ -3,9 +3,13 @@
 //! A connection goes to the thread with the fewest and stays there, with everything that its requests need
 //! ([ADR 7](../../../../docs/adr/0007-a-thread-a-core.md)).
 
+mod body;
 mod connection;
+mod flow;
+mod frames;
 mod io;
 mod pace;
+mod streams;
 mod tls;
 mod worker;
 
@@ -16,7 +20,6 @@ use std::time::Duration;
 use platform_service::Api;
 use tokio::net::TcpStream;
 
-pub(crate) use self::io::Io;
 pub(crate) use self::tls::Tls;
 use self::worker::{Counted, Worker};
 use crate::core::Shared;

@@ -2,15 +2,14 @@
 //! connections of a thread, instead of a timer and a subscription for each.
 
 use std::cell::RefCell;
+use std::rc::{self, Rc};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
-use std::task::{Context, Poll};
+use std::task::Context;
 
-use bytes::Bytes;
 use futures::task::AtomicWaker;
-use http_body::{Body, Frame, SizeHint};
 
-use crate::answer::AnswerBody;
+use super::streams::Streams;
 
 /// A client has so many looks to send a whole head, and an idle connection to send the next request.
 const PATIENCE: u32 = 31;
@@ -91,14 +90,24 @@ impl Pace {
         self.waker.wake();
     }
 
+    /// Asks the connection to answer what has begun, then to end.
+    pub(super) fn finish(&self) {
+        self.give(FINISH);
+    }
+
+    /// Ends the connection.
+    pub(super) fn leave(&self) {
+        self.give(LEAVE);
+    }
+
     /// Something came from the client.
     pub(super) fn heard(&self) {
         self.partly.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the client was in the middle of something.
+    /// Whether the client was in the middle of something, and it is that which it owes.
     pub(super) fn is_partly(&self) -> bool {
-        self.partly.load(Ordering::Relaxed)
+        self.partly.load(Ordering::Relaxed) && self.owing.load(Ordering::Relaxed) != NEVER
     }
 
     /// Whether a request is in work, during which nothing is read.
@@ -161,50 +170,42 @@ impl Drop for Busy {
     }
 }
 
-/// An answer's body, which keeps its request in work.
-pub(super) struct Paced {
-    pub(super) body: AnswerBody,
-    pub(super) _busy: Busy,
-}
-
-impl Body for Paced {
-    type Data = Bytes;
-    type Error = axum::BoxError;
-
-    fn poll_frame(
-        mut self: std::pin::Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::BoxError>>> {
-        std::pin::Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
 /// The connections of one thread.
 #[derive(Debug, Default)]
-pub(super) struct Paces(RefCell<Vec<Weak<Pace>>>);
+pub(super) struct Paces {
+    all: RefCell<Vec<Weak<Pace>>>,
+    /// What more there is of those on HTTP/2.
+    second: RefCell<Vec<rc::Weak<Streams>>>,
+}
 
 impl Paces {
     pub(super) fn begin(&self) -> Arc<Pace> {
         let pace = Arc::new(Pace::new());
-        self.0.borrow_mut().push(Arc::downgrade(&pace));
+        self.all.borrow_mut().push(Arc::downgrade(&pace));
         pace
     }
 
-    /// The look: ends connections whose clients have owed a request for too long.
+    /// The connection turns out to be one of HTTP/2.
+    pub(super) fn begin_second(&self, pace: Arc<Pace>) -> Rc<Streams> {
+        let streams = Rc::new(Streams::new(pace));
+        self.second.borrow_mut().push(Rc::downgrade(&streams));
+        streams
+    }
+
+    /// The look: ends connections whose clients have owed a request for too long, and answers that nobody takes.
     pub(super) fn look(&self) {
-        self.0.borrow_mut().retain(|pace| match pace.upgrade() {
+        self.all.borrow_mut().retain(|pace| match pace.upgrade() {
             Some(pace) => {
                 if pace.is_over() {
-                    pace.give(LEAVE);
+                    pace.leave();
                 }
+                true
+            }
+            None => false,
+        });
+        self.second.borrow_mut().retain(|streams| match streams.upgrade() {
+            Some(streams) => {
+                streams.look();
                 true
             }
             None => false,
@@ -213,8 +214,8 @@ impl Paces {
 
     /// Lets all connections finish what has begun.
     pub(super) fn finish(&self) {
-        for pace in self.0.borrow().iter().filter_map(Weak::upgrade) {
-            pace.give(FINISH);
+        for pace in self.all.borrow().iter().filter_map(Weak::upgrade) {
+            pace.finish();
         }
     }
 }
@@ -242,6 +243,6 @@ mod tests {
         assert_eq!((busy.order(), busy.order()), (Order::Finish, Order::Stay));
         drop(silent);
         paces.look();
-        assert_eq!(paces.0.borrow().len(), 3);
+        assert_eq!(paces.all.borrow().len(), 3);
     }
 }

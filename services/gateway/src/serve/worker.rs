@@ -113,9 +113,9 @@ async fn work(
                 continue;
             }
         };
-        let (core, pace, open) = (core.clone(), paces.begin(), open.clone());
+        let (core, paces, pace, open) = (core.clone(), paces.clone(), paces.begin(), open.clone());
         tokio::task::spawn_local(async move {
-            connection::serve(core, stream, Peer { address: peer }, pace).await;
+            connection::serve(core, stream, Peer { address: peer }, &paces, pace).await;
             drop((counted, open));
         });
     }

@@ -6,6 +6,7 @@
 mod breaker;
 mod budget;
 mod endpoint;
+mod http1;
 mod pool;
 mod resolve;
 
@@ -20,6 +21,7 @@ use tokio::sync::{Notify, watch};
 use self::breaker::Breaker;
 use self::budget::Budget;
 pub(crate) use self::endpoint::{Endpoint, Lease};
+pub(crate) use self::http1::{Body, Broken, Head, exchange};
 pub(crate) use self::pool::{Connection, Pool};
 use crate::routes::{Table, Target};
 
@@ -47,12 +49,17 @@ impl Upstream {
         }
     }
 
-    /// The address with the least to do. One that fails is left out, and `avoid`, the one that an attempt has
-    /// just failed at, too, as long as there are others.
-    pub(crate) fn pick(&self, avoid: Option<&Endpoint>) -> Option<Arc<Endpoint>> {
+    /// The address with the least to do, and of several such a random one. One that fails is left out, and `avoid`,
+    /// the one that an attempt has just failed at, too, as long as there are others.
+    pub(crate) fn pick(&self, random: u64, avoid: Option<&Endpoint>) -> Option<Arc<Endpoint>> {
         let endpoints = self.endpoints.borrow();
+        if let [only] = &**endpoints {
+            return Some(only.clone());
+        }
+        let begin = usize::try_from(random % endpoints.len().max(1) as u64).unwrap_or_default();
+        let (before, after) = endpoints.split_at_checked(begin)?;
         let least = |usable: &dyn Fn(&Arc<Endpoint>) -> bool| {
-            endpoints.iter().filter(|it| usable(it)).min_by_key(|it| it.load()).cloned()
+            after.iter().chain(before).filter(|it| usable(it)).min_by_key(|it| it.load()).cloned()
         };
         let avoided = |it: &Arc<Endpoint>| avoid.is_some_and(|avoid| std::ptr::eq(avoid, Arc::as_ptr(it)));
         least(&|it| !it.is_ejected() && !avoided(it))
@@ -91,13 +98,16 @@ impl Upstream {
         self.stale.notify_one();
     }
 
-    /// A request gets no answer, however often it was tried.
-    pub(crate) fn gave_up(&self) {
+    /// A request gets no answer, however often it was tried; `last` at this address. Where there are others that
+    /// do well, it is left out and they go on.
+    pub(crate) fn gave_up(&self, last: Option<&Endpoint>) {
+        if last.is_some_and(|last| self.has_other(last)) {
+            return;
+        }
         if self.breaker.failed() {
             tracing::warn!(upstream = %self.name, "most requests fail, the circuit is open");
             metrics::counter!("gateway_breaker_opened_total", "upstream" => self.name.as_str()).increment(1);
         }
-        self.stale.notify_one();
     }
 }
 
@@ -139,7 +149,7 @@ mod tests {
 
     fn upstream(ports: &[u16]) -> Upstream {
         let authority = HeaderValue::from_static("demo-catalog:8080");
-        let target = Target { host: "demo-catalog".to_owned(), port: 8080, authority };
+        let target = Target { host: "demo-catalog".to_owned(), port: 8080, authority, addresses: Vec::new() };
         let upstream = Upstream::new(Name::Catalog, target);
         at(&upstream, ports);
         upstream
@@ -158,45 +168,52 @@ mod tests {
         let upstream = upstream(&[1, 2, 3]);
         let mut leases = Vec::new();
         let mut counts = [0; 4];
-        for _ in 0..30 {
-            let endpoint = upstream.pick(None).unwrap();
+        for turn in 0..30 {
+            let endpoint = upstream.pick(turn, None).unwrap();
             counts[usize::from(port(&endpoint))] += 1;
             leases.push(endpoint.lease());
         }
         assert_eq!(counts, [0, 10, 10, 10]);
         drop(leases);
-        assert!(upstream.pick(None).is_some_and(|it| it.load() == 0));
+        assert!(upstream.pick(0, None).is_some_and(|it| it.load() == 0));
+    }
+
+    #[test]
+    fn of_several_with_nothing_to_do_each_gets_some() {
+        let upstream = upstream(&[1, 2, 3]);
+        let ports: Vec<_> = (3..6).map(|turn| port(&upstream.pick(turn, None).unwrap())).collect();
+        assert_eq!(ports, [1, 2, 3]);
     }
 
     #[test]
     fn an_address_that_fails_is_left_out_and_another_attempt_goes_elsewhere() {
         let upstream = upstream(&[1, 2]);
-        let first = upstream.pick(None).unwrap();
+        let first = upstream.pick(0, None).unwrap();
         assert!(upstream.has_other(&first));
-        assert_ne!(port(&upstream.pick(Some(&first)).unwrap()), port(&first));
+        assert_ne!(port(&upstream.pick(0, Some(&first)).unwrap()), port(&first));
         for _ in 0..5 {
             upstream.failed(&first);
         }
-        assert!((0..10).all(|_| port(&upstream.pick(None).unwrap()) != port(&first)));
+        assert!((0..10).all(|turn| port(&upstream.pick(turn, None).unwrap()) != port(&first)));
         // When all fail there is no better one, so all are tried.
-        let second = upstream.pick(None).unwrap();
+        let second = upstream.pick(0, None).unwrap();
         for _ in 0..5 {
             upstream.failed(&second);
         }
-        assert!(upstream.pick(None).is_some());
+        assert!(upstream.pick(0, None).is_some());
         assert!(!upstream.has_other(&first));
     }
 
     #[test]
     fn addresses_that_stay_keep_what_is_known_about_them() {
         let upstream = upstream(&[1, 2]);
-        let first = upstream.pick(None).unwrap();
+        let first = upstream.pick(0, None).unwrap();
         let _lease = first.lease();
         at(&upstream, &[1, 3]);
         let again: Vec<_> = upstream.endpoints.borrow().iter().map(|it| (port(it), it.load())).collect();
         assert_eq!(again, [(1, 1), (3, 0)]);
         // A name server that knows nothing takes nothing down.
         at(&upstream, &[]);
-        assert!(upstream.pick(None).is_some());
+        assert!(upstream.pick(0, None).is_some());
     }
 }

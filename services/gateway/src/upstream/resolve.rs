@@ -15,6 +15,10 @@ const INTERVAL_WITHOUT: Duration = Duration::from_millis(200);
 
 /// Keeps the upstream's addresses current for as long as it exists.
 pub(super) fn keep(upstream: &Arc<Upstream>, handle: &Handle) {
+    if !upstream.target.addresses.is_empty() {
+        update(upstream, upstream.target.addresses.clone());
+        return;
+    }
     if let Ok(address) = upstream.target.host.parse::<IpAddr>() {
         update(upstream, vec![SocketAddr::new(address, upstream.target.port)]);
         return;

@@ -248,6 +248,21 @@ async fn while_the_upstream_fails_what_is_stale_serves_only_where_it_may() {
 }
 
 #[tokio::test]
+async fn who_has_what_is_not_kept_is_told_so() {
+    let origin = Origin::new(&[("cache-control", "private, no-cache"), ("etag", "\"a\"")]);
+    let running = origin.gateway().await;
+    let knowing = running.api.with("if-none-match", "\"a\"");
+    // The first one could have been kept for others, so all of it was asked for; the second goes by itself.
+    for number in 1..=2 {
+        let known = knowing.get("/open/x").await.expect(304);
+        assert_eq!((known.text().as_str(), known.header("etag")), ("", Some("\"a\"")), "{number}");
+        assert_eq!(known.header("cache-control"), Some("private, no-cache"));
+    }
+    running.api.with("if-none-match", "\"b\"").get("/open/x").await.assert_status(200);
+    assert_eq!(origin.asked(), 3);
+}
+
+#[tokio::test]
 async fn a_change_makes_what_is_kept_old() {
     let origin = Origin::new(&[("cache-control", "max-age=60")]);
     let running = origin.gateway().await;

@@ -4,7 +4,6 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::apart::Apart;
-use crate::frames;
 use crate::support::{
     WITHIN, failures, gateway, gateway_of, raw_upstream, read_head, rest, routes, statuses, telling,
 };
@@ -34,25 +33,6 @@ async fn a_head_without_end_is_a_431() {
         refused += 1.0;
         running.count_is("gateway_requests_malformed_total", refused).await;
     }
-}
-
-#[tokio::test]
-async fn a_head_without_end_is_the_end_of_an_http_2_connection() {
-    let running = gateway(telling().await).await;
-    let mut stream = frames::connect(running.address()).await;
-    let more =
-        frames::frame(frames::CONTINUATION, 0, 1, &[0x40, 0x01, b'x', 0x01, b'y'].repeat(100)).repeat(100);
-    drop(
-        stream.write_all(&frames::frame(frames::HEADERS, frames::END_STREAM, 1, &frames::get("/open"))).await,
-    );
-    while stream.write_all(&more).await.is_ok() {}
-    // ENHANCE_YOUR_CALM, unless a reset was quicker.
-    let mut errors = Vec::new();
-    while let Some(next) = frames::next(&mut stream).await {
-        errors.extend(next.error());
-    }
-    assert!(errors.iter().all(|error| *error == 0xb), "{errors:?}");
-    running.api.get("/open").await.assert_status(200);
 }
 
 #[tokio::test]

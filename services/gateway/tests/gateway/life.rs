@@ -58,6 +58,25 @@ async fn a_wrong_setting_is_refused_with_one_line_that_names_it() {
 }
 
 #[tokio::test]
+async fn settings_that_do_not_go_together_are_refused_with_one_line_that_names_one_of_them() {
+    let exchanging = "version: 1
+upstreams: {order: {url: 'http://localhost:1'}}
+routes:
+  - {path: /, upstream: order, methods: [GET], audience: order, bodyLimitBytes: 0, timeoutSeconds: 1}
+";
+    let routes = secret_file(exchanging);
+    let with = |routes: &tempfile::NamedTempFile| {
+        Binary::new(BINARY).env("ROUTES_FILE", routes.path().to_str().unwrap())
+    };
+    with(&routes).refuses("TOKEN_URL: line 4: route /").await;
+    let routes = secret_file(NO_ROUTES);
+    let empty = secret_file("");
+    let file = empty.path().to_str().unwrap();
+    with(&routes).env("TLS_CERTIFICATE_FILE", file).env("TLS_KEY_FILE", file).refuses("TLS_KEY_FILE").await;
+    with(&routes).env("TLS_CERTIFICATE_FILE", file).refuses("TLS_KEY_FILE").await;
+}
+
+#[tokio::test]
 async fn help_documents_every_setting() {
     life::help_documents(&Binary::new(BINARY), KEYS).await;
 }

@@ -63,6 +63,26 @@ async fn clients_behind_a_trusted_proxy_are_counted_apart() {
     running.api.with("x-forwarded-for", "192.0.2.9").get("/open").await.assert_status(429);
 }
 
+#[tokio::test]
+async fn what_clients_write_in_front_of_a_proxys_word_gives_nobody_another_limit() {
+    let trusted = [("TRUSTED_PROXIES", "127.0.0.1, 10.0.0.0/8")];
+    let running = start(&limited(telling().await, "address"), &trusted).await;
+    // As a proxy passes it on: what the client sent, then whom it came from, then a second proxy's first.
+    let client = |wrote: &str, from: &str| {
+        let api = running.api.with("forwarded", &format!("for={wrote}"));
+        let api = api.and_with("x-forwarded-for", b"198.51.100.7").and_with("x-forwarded-for", b"\xff");
+        api.and_with("x-forwarded-for", format!("{wrote}, {from}, 10.1.2.3").as_bytes())
+    };
+    for n in 0..5 {
+        client(&format!("203.0.113.{n}"), "192.0.2.1").get("/open").await.assert_status(200);
+    }
+    client("203.0.113.9", "192.0.2.1").get("/open").await.problem(429, "too-many-requests");
+    client("192.0.2.1", "192.0.2.2").get("/open").await.assert_status(200);
+    let told: serde_json::Value = client("192.0.2.1", "192.0.2.3").get("/open").await.expect(200).json();
+    assert_eq!(told["headers"]["x-forwarded-for"], "192.0.2.3");
+    assert_eq!(told["headers"]["forwarded"].as_str().unwrap().split(';').next(), Some("for=192.0.2.3"));
+}
+
 /// Two replicas that share twenty requests an hour through a Redis that can be taken away. Whom they count, the test
 /// says by `X-Forwarded-For`.
 async fn replicas() -> (TcpProxy, [Running; 2], NamedTempFile) {

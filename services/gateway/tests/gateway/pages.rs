@@ -3,9 +3,8 @@
 use axum::Router;
 use axum::response::IntoResponse as _;
 use axum::routing::any;
-use serde_json::{Value, json};
 
-use crate::support::{gateway, routes, serve, start, telling};
+use crate::support::{gateway, serve, telling};
 
 #[tokio::test]
 async fn an_error_is_a_page_for_people_and_a_document_for_programs() {
@@ -21,34 +20,6 @@ async fn an_error_is_a_page_for_people_and_a_document_for_programs() {
     let id = document.header("x-request-id").unwrap().to_owned();
     let problem = document.problem(401, "unauthenticated");
     assert_eq!(problem["instance"], format!("urn:uuid:{id}"));
-}
-
-#[tokio::test]
-async fn all_apis_are_described_in_one_document_and_on_one_page() {
-    let description = any(|| async {
-        axum::Json(json!({
-            "info": { "description": "Courses" },
-            "paths": { "/v1/courses": { "get": { "summary": "List <b>", "responses": {} } } },
-        }))
-    });
-    let upstream = serve(Router::new().route("/openapi.json", description)).await;
-    let route = "  - {path: /services/catalog/openapi.json, exact: true, stripPrefix: /services/catalog, \
-        upstream: catalog, methods: [GET], bodyLimitBytes: 0, timeoutSeconds: 2}\n";
-    let running = start(&format!("{}{route}", routes(upstream)), &[]).await;
-    let document: Value = running.api.get("/services/openapi.json").await.expect(200).json();
-    assert_eq!(document["paths"]["/services/catalog/v1/courses"]["get"]["tags"][0], "catalog");
-    let page = running.api.get("/docs").await.expect(200);
-    assert!(page.text().contains("/services/catalog/v1/courses") && page.text().contains("List &lt;b&gt;"));
-    assert!(!page.text().contains("<script") && !page.text().contains("src="), "nothing foreign, no script");
-    assert!(page.header("x-request-id").is_some());
-    running.api.post("/docs", json!({})).await.problem(405, "method-not-allowed");
-}
-
-#[tokio::test]
-async fn without_any_description_the_document_is_still_one() {
-    let running = gateway(telling().await).await;
-    let document: Value = running.api.get("/services/openapi.json").await.expect(200).json();
-    assert_eq!(document["paths"], json!({}));
 }
 
 #[tokio::test]

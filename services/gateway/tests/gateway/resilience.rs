@@ -140,3 +140,86 @@ async fn raw_status(running: &crate::support::Running) -> String {
     let head = read_head(&mut stream).await;
     head.get(9..12).unwrap_or_default().to_owned()
 }
+
+/// Two addresses of one upstream, of which the first does `wrong` and the second is well; and how often the
+/// first was asked.
+async fn half_well(
+    wrong: fn(TcpStream) -> futures::future::BoxFuture<'static, ()>,
+) -> (String, Arc<AtomicU32>) {
+    let asked = Arc::new(AtomicU32::new(0));
+    let counter = asked.clone();
+    let bad = raw_upstream(move |mut stream| {
+        let counter = counter.clone();
+        async move {
+            read_head(&mut stream).await;
+            counter.fetch_add(1, Ordering::SeqCst);
+            wrong(stream).await;
+        }
+    })
+    .await;
+    let good = serve(Router::new().fallback(any(|| async { "ok" }))).await;
+    let routes = format!(
+        "version: 1
+upstreams:
+  order: {{url: 'http://shop:8080', addresses: ['{bad}', '{good}']}}
+routes:
+  - {{path: /, upstream: order, methods: [GET, POST], bodyLimitBytes: 100, timeoutSeconds: 1}}
+"
+    );
+    (routes, asked)
+}
+
+fn falters(mut stream: TcpStream) -> futures::future::BoxFuture<'static, ()> {
+    Box::pin(async move {
+        let answer = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 4\r\nconnection: close\r\n\r\nbusy";
+        drop(stream.write_all(answer.as_bytes()).await);
+    })
+}
+
+fn hangs(stream: TcpStream) -> futures::future::BoxFuture<'static, ()> {
+    Box::pin(async move {
+        std::future::pending::<()>().await;
+        drop(stream);
+    })
+}
+
+#[tokio::test]
+async fn an_address_that_can_not_do_its_work_is_left_out_and_what_may_be_repeated_goes_elsewhere() {
+    let (routes, asked) = half_well(falters).await;
+    let running = start(&routes, &[("SERVING_THREADS", "1")]).await;
+    let before = counted("gateway_upstream_ejections_total", &["order"]);
+    for _ in 0..40 {
+        running.api.get("/").await.assert_status(200);
+    }
+    assert!((5..20).contains(&asked.load(Ordering::SeqCst)), "{asked:?}");
+    assert!(counted("gateway_upstream_ejections_total", &["order"]) > before);
+}
+
+#[tokio::test]
+async fn what_may_not_be_repeated_is_answered_as_the_address_did() {
+    let (routes, _) = half_well(falters).await;
+    let running = start(&routes, &[("SERVING_THREADS", "1")]).await;
+    let mut busy = 0;
+    for _ in 0..40 {
+        let answer = running.api.post("/", json!({})).await;
+        assert!(answer.status == 200 || answer.text() == "busy", "{}", answer.text());
+        busy += u32::from(answer.status == 503);
+    }
+    assert!((1..40).contains(&busy), "{busy}");
+}
+
+#[tokio::test]
+async fn an_address_that_hangs_is_left_out() {
+    let (routes, asked) = half_well(hangs).await;
+    let running = start(&routes, &[("SERVING_THREADS", "1")]).await;
+    let calls = (0..40).map(|_| running.api.get("/"));
+    let first = futures::future::join_all(calls).await;
+    assert!(first.iter().any(|answer| answer.status == 504));
+    assert!(asked.load(Ordering::SeqCst) >= 5);
+    // It is tried again after a while, so one or the other may still wait for it.
+    let mut late = 0;
+    for _ in 0..10 {
+        late += u32::from(running.api.get("/").await.status != 200);
+    }
+    assert!(late < 5, "{late} of 10 went where nobody answers");
+}

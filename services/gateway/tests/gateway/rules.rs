@@ -96,3 +96,28 @@ async fn headers_are_changed_as_the_route_says_on_errors_too() {
     refused.problem(405, "method-not-allowed");
     assert_eq!(refused.header("strict-transport-security"), Some("max-age=63072000"));
 }
+
+#[tokio::test]
+async fn a_foreign_page_may_read_errors_too_and_caches_know_that_it_matters_who_asks() {
+    let running = running().await;
+    let foreign = running.api.with("origin", "https://other.example");
+    let refused = foreign.put("/items/7", serde_json::json!({"too": "long"})).await;
+    refused.problem(413, "too-large");
+    assert_eq!(refused.header("access-control-allow-origin"), Some("https://other.example"));
+    assert!(
+        refused
+            .header("access-control-expose-headers")
+            .is_some_and(|exposed| exposed.contains("retry-after"))
+    );
+    for (api, origin) in [(&running.api, None), (&running.api.with("origin", "https://evil.example"), None)] {
+        let refused = api.put("/items/7", serde_json::json!({"too": "long"})).await;
+        assert_eq!(refused.header("access-control-allow-origin"), origin);
+        assert!(varies(&refused), "{:?}", refused.headers);
+    }
+    // Where no foreign page may, nothing is said.
+    assert!(!varies(&foreign.get("/x").await.expect(200)));
+}
+
+fn varies(answer: &platform_testkit::Answer) -> bool {
+    answer.headers.get_all("vary").iter().any(|value| value == "origin")
+}

@@ -10,7 +10,7 @@ use tokio::net::{TcpSocket, TcpStream};
 
 use crate::apart::Apart;
 use crate::support::{
-    failures, gateway_of, raw, raw_upstream, read_head, rest, routes, serve, start, statuses,
+    WITHIN, failures, gateway_of, raw, raw_upstream, read_head, rest, routes, serve, start, statuses,
 };
 
 /// How often an endless upstream sends something.
@@ -57,6 +57,24 @@ async fn an_upstream_that_is_not_there_is_a_503_at_once() {
 
 fn refusing_address(socket: &TcpSocket) -> std::net::SocketAddr {
     socket.local_addr().unwrap()
+}
+
+#[tokio::test]
+async fn an_upstream_that_does_not_even_refuse_is_a_503_long_before_the_answer_is_due() {
+    // One waits in its queue, and Linux drops whatever would be the second.
+    let silent = TcpSocket::new_v4().unwrap();
+    silent.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let silent = silent.listen(0).unwrap();
+    let address = silent.local_addr().unwrap();
+    let queued = TcpStream::connect(address).await.unwrap();
+    let running = gateway_of("payment", &format!("http://{address}"), "timeoutSeconds: 600").await;
+    let before = failures("payment", "connect");
+    let asked = tokio::time::timeout(WITHIN, running.api.get("/")).await;
+    let away = asked.expect("it does not wait for an answer");
+    away.problem(503, "unavailable");
+    assert_eq!(away.header("retry-after"), Some("1"));
+    assert_eq!(failures("payment", "connect"), before + 1.0);
+    drop((silent, queued));
 }
 
 #[tokio::test]

@@ -218,4 +218,9 @@ mail-second-factor-off-text =
     Signing in to your account takes nothing but the password any more. If it was neither you nor an administrator whom you asked, set a new password at once:
 
     { $link }
+mail-recovery-code-used-subject = A recovery code was used
+mail-recovery-code-used-text =
+    One of your recovery codes was used in place of a code from your authenticator app. It works no more; the page of your account shows how many are left. If it was not you, set a new password at once and tell whoever runs the platform:
+
+    { $link }
 mail-end = Course Platform

@@ -218,4 +218,9 @@ mail-second-factor-off-text =
     Hesabına girerken artık yalnızca parola istenir. Bunu yapan sen ya da senin istediğin bir yönetici değilse hemen yeni bir parola belirle:
 
     { $link }
+mail-recovery-code-used-subject = Bir kurtarma kodun kullanıldı
+mail-recovery-code-used-text =
+    Doğrulama uygulamanın kodu yerine kurtarma kodlarından biri kullanıldı. O kod artık geçersiz; kaç kodun kaldığı hesap sayfanda yazıyor. Bunu yapan sen değilsen hemen yeni bir parola belirle ve platformu işletene haber ver:
+
+    { $link }
 mail-end = Course Platform

@@ -1,5 +1,5 @@
-//! The feature *consents*: which applications somebody let into their account, and taking that back. What is asked
-//! and given is the business of *authorize*; here it is only looked at and ended.
+//! The feature *consents*: which applications somebody let into their account, and taking that back. When it is
+//! asked for is the business of *authorize*.
 
 mod domain;
 mod service;

@@ -1,15 +1,17 @@
-//! Looking at what one agreed to, and taking it back.
+//! What one agreed to: looked at, added to, taken back.
 
 use std::sync::Arc;
 
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::domain::{Application, Consent};
 use super::store::ConsentStore;
 use crate::accounts::StoreError;
 use crate::clients::Clients;
+use crate::oauth::Scopes;
 
-/// Consents, as pages and routes need them. Cheap to clone.
+/// Consents, as *authorize*, pages and routes need them. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Consents {
     store: Arc<dyn ConsentStore>,
@@ -35,6 +37,22 @@ impl Consents {
             }
         };
         Ok(self.store.of_account(account).await?.into_iter().map(shown).collect())
+    }
+
+    /// What somebody agreed to give to a client.
+    pub(crate) async fn given(&self, account: Uuid, client_id: &str) -> Result<Option<Scopes>, StoreError> {
+        self.store.given(account, client_id).await
+    }
+
+    /// Notes what somebody agrees to, in place of what was there.
+    pub(crate) async fn give(
+        &self,
+        account: Uuid,
+        client_id: &str,
+        scopes: &Scopes,
+        now: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        self.store.give(account, client_id, scopes, now).await
     }
 
     /// Takes back what somebody agreed to: the application has to ask again, and what it holds ends. Answers whether

@@ -25,10 +25,12 @@ pub(crate) enum Kind {
     SecondFactorOn,
     /// It takes none any more.
     SecondFactorOff,
+    /// A recovery code was taken for the second factor.
+    RecoveryCodeUsed,
 }
 
 impl Kind {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::VerifyEmail,
         Self::ChangeEmail,
         Self::ResetPassword,
@@ -37,6 +39,7 @@ impl Kind {
         Self::PasswordChanged,
         Self::SecondFactorOn,
         Self::SecondFactorOff,
+        Self::RecoveryCodeUsed,
     ];
 
     /// As the database has it.
@@ -50,6 +53,7 @@ impl Kind {
             Self::PasswordChanged => "password_changed",
             Self::SecondFactorOn => "second_factor_on",
             Self::SecondFactorOff => "second_factor_off",
+            Self::RecoveryCodeUsed => "recovery_code_used",
         }
     }
 
@@ -67,7 +71,8 @@ impl Kind {
             | Self::EmailChanged
             | Self::PasswordChanged
             | Self::SecondFactorOn
-            | Self::SecondFactorOff => None,
+            | Self::SecondFactorOff
+            | Self::RecoveryCodeUsed => None,
         }
     }
 }

@@ -14,4 +14,7 @@ pub(crate) use domain::{Kind, Mail, Purpose};
 pub(crate) use post::Post;
 pub(crate) use sender::{Lifetimes, MailWaker, Sender};
 pub use settings::MailSettings;
-pub(crate) use store::{MailStore, PostgresMails, SqlServerMails, withdraw_in, withdraw_on_sqlserver};
+pub(crate) use store::{
+    MailStore, PostgresMails, SqlServerMails, enqueue_in, enqueue_on_sqlserver, withdraw_in,
+    withdraw_on_sqlserver,
+};

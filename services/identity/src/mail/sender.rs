@@ -125,6 +125,7 @@ impl Sender {
             Kind::PasswordChanged => "mail-password-changed",
             Kind::SecondFactorOn => "mail-second-factor-on",
             Kind::SecondFactorOff => "mail-second-factor-off",
+            Kind::RecoveryCodeUsed => "mail-recovery-code-used",
         };
         let subject = mail.language.text(&format!("{key}-subject"));
         let body = mail.language.text_with(&format!("{key}-text"), &[("link", &link)]);

@@ -5,7 +5,7 @@ use axum::response::Response;
 
 use super::form::{Field, FormView};
 use super::layout::{FormPage, Layout, page};
-use super::{Form, State, Visit, failed, go_to, links};
+use super::{Form, State, Visit, failed, go_to, links, sign_in};
 use crate::accounts::{AccountError, Email, Unacceptable};
 use crate::capability;
 use crate::mail::Purpose;
@@ -57,7 +57,16 @@ pub(super) async fn reset(
     let token = form.text("token");
     let Some(link) = capability::hash(token) else { return links::spent(&visit) };
     match state.accounts.reset_password(link, form.text("new_password")).await {
-        Ok(()) => go_to("/identity/done/password-set", state.sessions.signed_out_cookie()),
+        Ok(account) => {
+            // Or whoever fails elsewhere would lock out the owner, none of whose browsers are known now. Where there is a
+            // second factor a browser is known by that alone, which nobody has shown here.
+            let device = match account.second_factor_at {
+                None => sign_in::remembered(&state, &account).await,
+                Some(_) => None,
+            };
+            let cookies = state.sessions.signed_out_cookie().into_iter().chain(device);
+            go_to("/identity/done/password-set", cookies)
+        }
         Err(AccountError::Password(error)) => choose(&visit, token, Some(error)),
         Err(error) => failed(&visit, &error),
     }

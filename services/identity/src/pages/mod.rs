@@ -28,11 +28,11 @@ use http::{HeaderValue, StatusCode, header};
 use platform_http::problem::Chain;
 use url::Url;
 
-use crate::People;
 use crate::accounts::{AccountError, Accounts, SignIn};
 use crate::consents::Consents;
 use crate::cookies::Jar;
 use crate::language::Texts as _;
+use crate::people::People;
 use crate::second_factor::SecondFactors;
 use crate::sessions::Sessions;
 use crate::throttle::Throttle;

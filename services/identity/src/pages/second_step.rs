@@ -1,14 +1,16 @@
 //! Signing in, after the password: the second factor of whoever has one, and its set-up for whoever must have one.
 //! Until then the browser has nothing but a capability for this step.
 
-use axum::extract;
+use axum::extract::{self, FromRequestParts};
 use axum::response::Response;
+use http::request::Parts;
 use http::{StatusCode, header};
+use platform_http::problem::Chain;
 
-use super::form::FormView;
+use super::form::{FormOf, FormView};
 use super::layout::{FormPage, Layout, page};
 use super::second_factor::{Place, code_field, codes, secret, secret_again};
-use super::{Form, State, Visit, failed, go_to, later, sign_in, with_continue};
+use super::{State, Visit, failed, go_to, later, sign_in, with_continue};
 use crate::accounts::{Account, AccountError, Unacceptable};
 use crate::capability;
 use crate::cookies::Cookie;
@@ -36,21 +38,31 @@ pub(super) async fn after_password(state: &State, visit: &Visit, account: &Accou
     Some(go_to(&with_continue(path, visit.continue_to()), cookie))
 }
 
-/// Whose step this browser has opened, and its cookie; else the way back to the password.
-#[allow(clippy::result_large_err, reason = "an answer is what it is")]
-async fn whose<'a>(state: &State, visit: &'a Visit) -> Result<(Account, &'a str), Response> {
-    let Some(value) = state.pages.jar().read(&visit.headers, Cookie::Step) else {
-        return Err(back(state, visit));
-    };
-    let account = match state.second_factors.step(value, visit.csrf.token()).await {
-        Ok(Some(id)) => state.accounts.find(id).await.map_err(AccountError::from),
-        Ok(None) => Ok(None),
-        Err(error) => Err(error),
-    };
-    match account {
-        Ok(Some(account)) => Ok((account, value)),
-        Ok(None) => Err(back(state, visit)),
-        Err(error) => Err(failed(visit, &error)),
+/// Whose step this browser has opened; whoever has none has to give the password again.
+pub(super) struct Step {
+    account: Account,
+    /// Of its cookie.
+    value: String,
+}
+
+impl FromRequestParts<State> for Step {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Self::Rejection> {
+        let visit = Visit::new(&state.pages, &parts.uri, &parts.headers);
+        let Some(value) = state.pages.jar().read(&parts.headers, Cookie::Step) else {
+            return Err(back(state, &visit));
+        };
+        let account = match state.second_factors.step(value, visit.csrf.token()).await {
+            Ok(Some(id)) => state.accounts.find(id).await.map_err(AccountError::from),
+            Ok(None) => Ok(None),
+            Err(error) => Err(error),
+        };
+        match account {
+            Ok(Some(account)) => Ok(Self { account, value: value.to_owned() }),
+            Ok(None) => Err(back(state, &visit)),
+            Err(error) => Err(failed(&visit, &error)),
+        }
     }
 }
 
@@ -62,25 +74,18 @@ fn back(state: &State, visit: &Visit) -> Response {
 }
 
 /// The page that asks for a code.
-pub(super) async fn show(extract::State(state): extract::State<State>, visit: Visit) -> Response {
-    match whose(&state, &visit).await {
-        Ok(_) => ask(&state, &visit, Wrong::default()),
-        Err(answer) => answer,
-    }
+pub(super) async fn show(extract::State(state): extract::State<State>, visit: Visit, _: Step) -> Response {
+    ask(&state, &visit, Wrong::default())
 }
 
 pub(super) async fn submit(
     extract::State(state): extract::State<State>,
     visit: Visit,
-    form: Form,
+    FormOf(Step { account, value }, form): FormOf<Step>,
 ) -> Response {
-    let (account, value) = match whose(&state, &visit).await {
-        Ok(found) => found,
-        Err(answer) => return answer,
-    };
     let device = state.pages.jar().read(&visit.headers, Cookie::Device).and_then(capability::hash);
     let address = client_address(&visit.headers);
-    let step = (value, visit.csrf.token());
+    let step = (value.as_str(), visit.csrf.token());
     let from = (address.as_str(), device);
     match state.second_factors.take_step(step, &account, form.text("code"), from).await {
         Ok(Some(methods)) => {
@@ -142,11 +147,7 @@ fn ask(state: &State, visit: &Visit, wrong: Wrong) -> Response {
 }
 
 /// The page that says that a second factor is demanded.
-pub(super) async fn show_set_up(extract::State(state): extract::State<State>, visit: Visit) -> Response {
-    let account = match whose(&state, &visit).await {
-        Ok((account, _)) => account,
-        Err(answer) => return answer,
-    };
+pub(super) async fn show_set_up(visit: Visit, Step { account, .. }: Step) -> Response {
     if account.second_factor_at.is_some() {
         return go_to(&with_continue(CODE, visit.continue_to()), None);
     }
@@ -160,11 +161,11 @@ pub(super) async fn show_set_up(extract::State(state): extract::State<State>, vi
 }
 
 /// Shows a new secret.
-pub(super) async fn set_up(extract::State(state): extract::State<State>, visit: Visit, _: Form) -> Response {
-    let account = match whose(&state, &visit).await {
-        Ok((account, _)) => account,
-        Err(answer) => return answer,
-    };
+pub(super) async fn set_up(
+    extract::State(state): extract::State<State>,
+    visit: Visit,
+    FormOf(Step { account, .. }, _): FormOf<Step>,
+) -> Response {
     match state.second_factors.begin(&account).await {
         Ok(new) => secret(&visit, &place(&visit), &account, &new),
         Err(AccountError::SecondFactorOn) => go_to(&with_continue(CODE, visit.continue_to()), None),
@@ -176,12 +177,8 @@ pub(super) async fn set_up(extract::State(state): extract::State<State>, visit: 
 pub(super) async fn confirm(
     extract::State(state): extract::State<State>,
     visit: Visit,
-    form: Form,
+    FormOf(Step { account, .. }, form): FormOf<Step>,
 ) -> Response {
-    let (account, value) = match whose(&state, &visit).await {
-        Ok(found) => found,
-        Err(answer) => return answer,
-    };
     let new = match state.second_factors.confirm(&account, form.text("code"), None).await {
         Ok(new) => new,
         Err(AccountError::Code(error)) => return secret_again(&visit, &place(&visit), error),
@@ -191,21 +188,22 @@ pub(super) async fn confirm(
         }
         Err(error) => return failed(&visit, &error),
     };
-    // The account is another one since it was turned on; its sign-ins that were under way have ended with that.
-    drop(state.second_factors.end_step(value, visit.csrf.token()).await);
-    let entered = match state.accounts.find(account.id).await {
-        Ok(Some(now)) if now.password_hash == account.password_hash => {
-            sign_in::signed_in(&state, &visit, &now, Methods::Code).await
+    // The account is another one since, and every sign-in that was under way has ended with the change: this step too.
+    let now = match state.accounts.find(account.id).await {
+        Ok(now) => now.filter(|now| now.password_hash == account.password_hash),
+        Err(error) => {
+            tracing::warn!(error = %Chain(&error), "who has set a second factor up can't be signed in");
+            None
         }
-        Ok(_) => None,
-        Err(error) => return failed(&visit, &AccountError::from(error)),
+    };
+    let entered = match now {
+        Some(now) => sign_in::signed_in(&state, &visit, &now, Methods::Code).await,
+        None => None,
     };
     // Whatever came between, the codes are shown: they never are again.
     let mut answer = codes(&visit, &new, visit.continue_to().unwrap_or("/"));
-    if let Some(Ok(cookies)) = entered {
-        for cookie in cookies {
-            answer.headers_mut().append(header::SET_COOKIE, cookie);
-        }
+    for cookie in entered.and_then(Result::ok).into_iter().flatten() {
+        answer.headers_mut().append(header::SET_COOKIE, cookie);
     }
     without_step(&state, answer)
 }

@@ -105,7 +105,7 @@ pub(super) async fn signed_in(
 pub(super) async fn remembered(state: &State, account: &Account) -> Option<HeaderValue> {
     let device = capability::generate().ok()?;
     let hash = capability::sha256(device.as_bytes());
-    let kept = state.throttle.remember(&hash, account.id, platform_service::now()).await.ok()?;
+    let kept = state.throttle.remember(&hash, account, platform_service::now()).await.ok()??;
     state.pages.jar().set(Cookie::Device, &device, Some(kept))
 }
 

@@ -11,6 +11,7 @@ use super::recovery::RecoveryCode;
 use super::store::{Change, Kept, SecondFactorStore};
 use crate::accounts::{Account, AccountError, Accounts, StoreError};
 use crate::keys::KeyringFile;
+use crate::mail::{Kind, Mail};
 use crate::sessions::Methods;
 use crate::throttle::Throttle;
 
@@ -125,34 +126,49 @@ impl SecondFactors {
         }
         let given = Given::parse(text).map_err(AccountError::Code)?;
         let counted = self.throttle.own_code(account.id, now).await?.map_err(AccountError::too_many)?;
-        if self.verify(account.id, &given, now).await?.is_none() {
+        if self.verify(account, &given, now).await?.is_none() {
             return Err(AccountError::Code(Given::WRONG));
         }
         Ok(self.throttle.forgive(&counted).await?)
     }
 
-    /// How somebody has proved who they are by this code, which is spent with it; nothing when it is wrong.
+    /// How somebody has proved who they are by this code, which is spent with it; nothing when it is wrong. Of a
+    /// recovery code its owner is told.
     pub(super) async fn verify(
         &self,
-        account: Uuid,
+        account: &Account,
         given: &Given,
         now: OffsetDateTime,
     ) -> Result<Option<Methods>, AccountError> {
         let accepted = match given {
             Given::Code(code) => {
-                let kept = self.store.find(account).await?.filter(|kept| kept.confirmed_at.is_some());
+                let kept = self.store.find(account.id).await?.filter(|kept| kept.confirmed_at.is_some());
                 let step = match kept {
-                    Some(kept) => self.secret(account, &kept)?.step_of(code, now),
+                    Some(kept) => self.secret(account.id, &kept)?.step_of(code, now),
                     None => None,
                 };
                 match step {
-                    Some(step) => self.store.accept(account, step).await?.then_some(Methods::Code),
+                    Some(step) => self.store.accept(account.id, step).await?.then_some(Methods::Code),
                     None => None,
                 }
             }
-            Given::Recovery(hash) => self.store.spend(account, hash).await?.then_some(Methods::RecoveryCode),
+            Given::Recovery(hash) => {
+                let mail = Mail::to(account, Kind::RecoveryCodeUsed, now);
+                let spent = self.store.spend(account.id, hash, &mail).await?;
+                if spent {
+                    tracing::info!(account = %account.id, "a recovery code was used");
+                    self.accounts.wake_sender();
+                }
+                spent.then_some(Methods::RecoveryCode)
+            }
         };
         Ok(accepted)
+    }
+
+    /// Forgets set-ups that nobody finished and steps that nobody took.
+    pub(crate) async fn sweep(&self) -> Result<(), StoreError> {
+        let now = platform_service::now();
+        self.store.sweep(now, now - SET_UP).await
     }
 
     fn secret(&self, account: Uuid, kept: &Kept) -> Result<Secret, AccountError> {

@@ -58,22 +58,11 @@ impl SecondFactors {
             self.throttle.take_back(&counted).await?;
             return Ok(None);
         }
-        let Some(methods) = self.verify(account.id, &given, now).await? else {
+        let Some(methods) = self.verify(account, &given, now).await? else {
             return Err(AccountError::Code(Given::WRONG));
         };
         self.throttle.forgive(&counted).await?;
         Ok(self.store.end_step(&hash).await?.then_some(methods))
-    }
-
-    /// Ends a step that was taken in another way: by setting a second factor up.
-    pub(crate) async fn end_step(&self, value: &str, browser: &str) -> Result<bool, AccountError> {
-        let Some(hash) = hash(value, browser) else { return Ok(false) };
-        Ok(self.store.end_step(&hash).await?)
-    }
-
-    /// Forgets steps that nobody took.
-    pub(crate) async fn sweep(&self) -> Result<(), StoreError> {
-        self.store.sweep(platform_service::now()).await
     }
 }
 

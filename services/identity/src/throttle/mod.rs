@@ -14,4 +14,6 @@ mod tests;
 pub(crate) use address::client_address;
 pub(crate) use policy::Policy;
 pub(crate) use service::{Throttle, Verdict};
-pub(crate) use store::{PostgresThrottle, SqlServerThrottle, ThrottleStore};
+pub(crate) use store::{
+    PostgresThrottle, SqlServerThrottle, ThrottleStore, forget_devices_in, forget_devices_on_sqlserver,
+};

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::address::UNKNOWN;
 use super::policy::Policy;
 use super::store::ThrottleStore;
-use crate::accounts::StoreError;
+use crate::accounts::{Account, StoreError};
 use crate::capability::{Hash, sha256};
 use crate::settings::LimitSettings;
 
@@ -194,15 +194,16 @@ impl Throttle {
         Ok(until.map_or(Verdict::Go, |until| wait(until, now)))
     }
 
-    /// Remembers a browser for an account.
+    /// Remembers a browser for an account, until it has another password; answers for how long at most. Nothing when it
+    /// has one already.
     pub(crate) async fn remember(
         &self,
         device: &Hash,
-        account: Uuid,
+        account: &Account,
         now: OffsetDateTime,
-    ) -> Result<Duration, StoreError> {
-        self.store.remember(device, account, now + DEVICE).await?;
-        Ok(DEVICE)
+    ) -> Result<Option<Duration>, StoreError> {
+        let kept = self.store.remember(device, account.id, &account.password_hash, now + DEVICE).await?;
+        Ok(kept.then_some(DEVICE))
     }
 
     pub(crate) async fn sweep(&self, now: OffsetDateTime) -> Result<(), StoreError> {

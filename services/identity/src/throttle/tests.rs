@@ -86,18 +86,21 @@ async fn a_device_is_known_for_one_account_until_it_is_forgotten() {
     let (_database, store, pool) = store().await;
     let (device, account, now) = (sha256(b"x"), Uuid::now_v7(), start());
     sqlx::query(
-        "INSERT INTO accounts (id, name, city, language, instructor, admin, created_at, deleted_at, version)
-         VALUES ($1, '', '', 'tr', false, false, now(), now(), 1)",
+        "INSERT INTO accounts (id, email, email_key, password_hash, name, city, language, instructor, admin, created_at,
+                               version)
+         VALUES ($1, 'x', 'x', 'hash', '', '', 'tr', false, false, now(), 1)",
     )
     .bind(account)
     .execute(&pool)
     .await
     .unwrap();
     assert!(!store.is_known(&device, account, now).await.unwrap());
-    for _ in 0..2 {
-        store.remember(&device, account, now + Duration::DAY).await.unwrap();
+    // Not by somebody who had the password before.
+    for (password, known) in [("other hash", false), ("hash", true)] {
+        let remembered = store.remember(&device, account, password, now + Duration::DAY).await.unwrap();
+        assert_eq!(remembered, known, "{password}");
+        assert_eq!(store.is_known(&device, account, now).await.unwrap(), known, "{password}");
     }
-    assert!(store.is_known(&device, account, now).await.unwrap());
     assert!(!store.is_known(&device, Uuid::now_v7(), now).await.unwrap());
     assert!(!store.is_known(&device, account, now + Duration::DAY).await.unwrap());
     store.sweep(now + Duration::days(2)).await.unwrap();

@@ -64,6 +64,42 @@ pub(crate) async fn a_form_from_elsewhere_is_refused(engine: Engine) {
     assert_eq!(mails.len(), 1, "a refused form has sent a mail");
 }
 
+/// Every form for somebody who is signed in, or on the way, and where others are sent.
+const OWN_FORMS: [(&str, &str); 14] = [
+    ("/identity/account", SIGN_IN),
+    ("/identity/account/password", SIGN_IN),
+    ("/identity/account/email", SIGN_IN),
+    ("/identity/account/verification", SIGN_IN),
+    ("/identity/account/sessions", SIGN_IN),
+    ("/identity/account/applications", SIGN_IN),
+    ("/identity/account/second-factor/set-up", SIGN_IN),
+    ("/identity/account/second-factor/confirm", SIGN_IN),
+    ("/identity/account/second-factor/recovery-codes", SIGN_IN),
+    ("/identity/account/second-factor/off", SIGN_IN),
+    ("/identity/account/delete", SIGN_IN),
+    ("/identity/sign-in/code", AGAIN),
+    ("/identity/sign-in/set-up", AGAIN),
+    ("/identity/sign-in/set-up/confirm", AGAIN),
+];
+const SIGN_IN: &str = "/identity/sign-in?continue=%2Fidentity%2Faccount";
+const AGAIN: &str = "/identity/sign-in?notice=again";
+
+pub(crate) async fn a_forged_form_is_refused_before_anybody_asks_whose_it_is(engine: Engine) {
+    let house = House::open(engine).await;
+    let mut owner = house.signed_up(ADA).await;
+    let mut stranger = house.browser();
+    let shown = stranger.get("/identity/sign-in").await.expect(200).text();
+    for (path, asked) in OWN_FORMS {
+        for browser in [&mut owner, &mut stranger] {
+            let refused = browser.send(path, "").await.expect(403).text();
+            assert!(refused.contains("This form is too old"), "{path}: {refused}");
+        }
+        let answer = stranger.submit_shown(&shown, path, &[]).await.expect(303);
+        assert_eq!(answer.header("location"), Some(asked), "{path}");
+    }
+    assert!(owner.is_signed_in().await);
+}
+
 pub(crate) async fn forms_that_no_browser_would_send_are_refused_with_a_page(engine: Engine) {
     let house = House::open(engine).await;
     house.signed_up(ADA).await;

@@ -24,7 +24,8 @@ use account::{
 };
 use codes::what_is_no_code_is_refused_and_costs_no_try;
 use forms::{
-    a_form_from_elsewhere_is_refused, a_password_is_hidden_while_it_is_typed_and_may_be_pasted_or_filled_in,
+    a_forged_form_is_refused_before_anybody_asks_whose_it_is, a_form_from_elsewhere_is_refused,
+    a_password_is_hidden_while_it_is_typed_and_may_be_pasted_or_filled_in,
     forms_that_no_browser_would_send_are_refused_with_a_page,
     pages_come_in_two_languages_and_with_headers_that_protect,
     what_is_wrong_with_a_form_is_said_at_the_field_and_nothing_typed_is_lost,
@@ -46,10 +47,11 @@ use second_factor::{
 };
 use set_up::{
     a_second_factor_counts_from_its_first_code_and_is_asked_for_from_then_on,
-    a_set_up_waits_ten_minutes_and_the_newest_secret_counts,
+    a_set_up_that_nobody_finishes_is_forgotten, a_set_up_waits_ten_minutes_and_the_newest_secret_counts,
     whoever_must_have_a_second_factor_sets_it_up_before_anything_else,
 };
 use sign_in::{
+    a_new_password_makes_strangers_of_the_browsers_before,
     a_parameter_of_argon2_that_rises_is_taken_over_at_sign_in,
     after_signing_in_only_local_paths_are_followed,
     an_address_that_fails_for_many_accounts_waits_and_others_do_not,
@@ -85,6 +87,7 @@ engine_tests! {
     every_sign_in_gives_a_new_cookie_and_a_planted_one_is_worth_nothing,
     signing_out_here_leaves_other_browsers_and_everywhere_does_not,
     failures_make_whoever_fails_wait_but_not_a_known_browser,
+    a_new_password_makes_strangers_of_the_browsers_before,
     an_address_that_fails_for_many_accounts_waits_and_others_do_not,
     a_link_to_reset_the_password_works_once_and_looking_does_not_spend_it,
     an_address_is_verified_by_a_button_and_not_by_a_look,
@@ -96,6 +99,7 @@ engine_tests! {
     a_deleted_account_is_gone_and_its_address_is_free,
     after_signing_in_only_local_paths_are_followed,
     a_form_from_elsewhere_is_refused,
+    a_forged_form_is_refused_before_anybody_asks_whose_it_is,
     forms_that_no_browser_would_send_are_refused_with_a_page,
     bodies_that_are_wrong_are_refused,
     the_first_administrator_is_made_once_and_keeps_a_new_password,
@@ -120,6 +124,7 @@ engine_tests! {
     a_recovery_code_signs_in_once_and_new_ones_replace_it,
     turning_it_off_takes_password_and_code_and_ends_other_sessions,
     a_set_up_waits_ten_minutes_and_the_newest_secret_counts,
+    a_set_up_that_nobody_finishes_is_forgotten,
     a_forgotten_password_does_not_lead_around_the_second_factor,
     whoever_must_have_a_second_factor_sets_it_up_before_anything_else,
     what_is_no_code_is_refused_and_costs_no_try,

@@ -186,6 +186,8 @@ pub(crate) async fn a_recovery_code_signs_in_once_and_new_ones_replace_it(engine
     half_signed_in(&house, ADA).await.submit(CODE, &[("code", &codes[0])]).await.assert_status(422);
     let page = owner.get(PAGE).await.text();
     assert!(page.contains("codes that are left: 9"), "{page}");
+    let told = house.mail("Subject: A recovery code was used").await;
+    assert!(told.contains("To: ada@") && !told.contains(&codes[0]), "{told}");
 
     // New ones take password and code.
     let path = format!("{PAGE}/recovery-codes");
@@ -228,8 +230,7 @@ pub(crate) async fn turning_it_off_takes_password_and_code_and_ends_other_sessio
     assert!(owner.is_signed_in().await && !other.is_signed_in().await);
     house.browser().sign_in(ADA, PASSWORD).await.assert_status(303);
     assert_eq!((count(&house, "second_factors").await, count(&house, "recovery_codes").await), (0, 0));
-    let mails = house.mails(3).await;
-    assert!(mails.iter().any(|mail| mail.contains("Subject: Two-step sign-in is off")), "{mails:?}");
+    house.mail("Subject: Two-step sign-in is off").await;
     owner.submit_shown(&page, &path, &fields).await.assert_status(409);
 
     // The next one has another secret, and goes with its account.
@@ -250,6 +251,7 @@ pub(crate) async fn a_forgotten_password_does_not_lead_around_the_second_factor(
     let token = hidden(&shown, "token");
     let fields = [("token", token.as_str()), ("new_password", "another horse battery")];
     browser.submit_shown(&shown, "/identity/reset", &fields).await.assert_status(303);
+    assert!(browser.cookie("id-device").is_none(), "the link alone makes a browser known for codes");
     assert!(!browser.is_signed_in().await);
     let asked = browser.sign_in(ADA, "another horse battery").await.expect(303);
     assert_eq!(asked.header("location"), Some(CODE));

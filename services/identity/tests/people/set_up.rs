@@ -1,10 +1,12 @@
 //! Setting a second factor up: by whoever wants one, and by whoever must have one.
 
-use platform_testkit::Engine;
+use std::time::Duration;
+
+use platform_testkit::{Engine, eventually};
 
 use crate::authenticator::{code, wrong_code};
-use crate::second_factor::{CODE, PAGE, count, half_signed_in, shown};
-use crate::support::{ADA, House, PASSWORD, hidden};
+use crate::second_factor::{CODE, PAGE, count, half_signed_in, shown, turned_on};
+use crate::support::{ADA, Browser, House, PASSWORD, hidden};
 
 pub(crate) async fn a_second_factor_counts_from_its_first_code_and_is_asked_for_from_then_on(engine: Engine) {
     let house = House::open(engine).await;
@@ -57,6 +59,7 @@ pub(crate) async fn a_second_factor_counts_from_its_first_code_and_is_asked_for_
     let entered = browser.submit_shown(&asked, CODE, &[("code", &code(&key, 1))]).await.expect(303);
     assert_eq!(entered.header("location"), Some("/"));
     assert!(browser.is_signed_in().await && browser.cookie("id-step").is_none());
+    assert_eq!(count(&house, "sign_in_steps").await, 0, "the step is over");
 }
 
 pub(crate) async fn a_set_up_waits_ten_minutes_and_the_newest_secret_counts(engine: Engine) {
@@ -88,6 +91,29 @@ pub(crate) async fn a_set_up_waits_ten_minutes_and_the_newest_secret_counts(engi
     assert_eq!(count(&house, "recovery_codes").await, 10);
 }
 
+pub(crate) async fn a_set_up_that_nobody_finishes_is_forgotten(engine: Engine) {
+    let mut house = House::open(engine).await;
+    let (mut given_up, mut waiting) = (house.signed_up(ADA).await, house.signed_up("eve@example.com").await);
+    turned_on(&mut house.signed_up("bob@example.com").await).await;
+    let begin = async |browser: &mut Browser| {
+        let page = browser.get(PAGE).await.text();
+        let password = [("current_password", PASSWORD)];
+        browser.submit_shown(&page, &format!("{PAGE}/set-up"), &password).await.assert_status(200);
+    };
+    begin(&mut given_up).await;
+    house.database.sql().await.execute("UPDATE second_factors SET created_at = {now-700}", &[]).await;
+    begin(&mut waiting).await;
+    assert_eq!(count(&house, "second_factors").await, 3);
+    // What is over is forgotten at each start, too.
+    house.restart().await;
+    eventually(Duration::from_secs(10), || async { count(&house, "second_factors").await == 2 }).await;
+    assert_eq!(
+        count(&house, "second_factors WHERE confirmed_at IS NULL AND created_at > {now-600}").await,
+        1
+    );
+    half_signed_in(&house, "bob@example.com").await;
+}
+
 pub(crate) async fn whoever_must_have_a_second_factor_sets_it_up_before_anything_else(engine: Engine) {
     let mut house = House::open(engine).await;
     house.signed_up(ADA).await;
@@ -112,6 +138,7 @@ pub(crate) async fn whoever_must_have_a_second_factor_sets_it_up_before_anything
     let codes = browser.submit_shown(&secret, confirm, &[("code", &code(&key, 0))]).await.expect(200).text();
     assert!(shown(&codes).len() == 10 && codes.contains("href=\"/learning\""), "{codes}");
     assert!(browser.is_signed_in().await && browser.cookie("id-step").is_none());
+    assert_eq!(count(&house, "sign_in_steps").await, 0, "the step is over");
     half_signed_in(&house, ADA).await.submit(CODE, &[("code", &code(&key, 1))]).await.assert_status(303);
 
     // Signing up leads there, too.

@@ -3,7 +3,7 @@
 use platform_testkit::{Engine, secret_file};
 use serde_json::json;
 
-use crate::support::{ADA, Browser, House, PASSWORD, encode, hidden};
+use crate::support::{ADA, Browser, House, PASSWORD, encode, hidden, link};
 
 pub(crate) async fn the_wrong_password_and_the_unknown_account_are_answered_alike(engine: Engine) {
     let house = House::open(engine).await;
@@ -97,6 +97,42 @@ pub(crate) async fn failures_make_whoever_fails_wait_but_not_a_known_browser(eng
     // What is known for one account is a stranger to another.
     let mut stranger = owner.clone();
     stranger.sign_in("nobody@example.com", PASSWORD).await.assert_status(429);
+}
+
+pub(crate) async fn a_new_password_makes_strangers_of_the_browsers_before(engine: Engine) {
+    let settings = [("SIGN_IN_FREE_FAILURES", "3"), ("SIGN_IN_FIRST_DELAY_SECONDS", "600")];
+    let house = House::with(engine, &settings).await;
+    for (email, by_link) in [(ADA, true), ("eve@example.com", false)] {
+        let mut owner = house.signed_up(email).await;
+        // Whoever had the password could make any number of browsers known, each with tries of its own.
+        let mut thieves = [house.browser(), house.browser()];
+        for thief in &mut thieves {
+            thief.sign_in(email, PASSWORD).await.assert_status(303);
+        }
+        if by_link {
+            owner.submit("/identity/forgotten", &[("email", email)]).await.assert_status(303);
+            let page = link(&house.mail("/identity/reset?token=").await);
+            let shown = owner.get(&page).await.expect(200).text();
+            let token = hidden(&shown, "token");
+            let fields = [("token", token.as_str()), ("new_password", "another horse battery")];
+            owner.submit_shown(&shown, "/identity/reset", &fields).await.assert_status(303);
+        } else {
+            let page = owner.get("/identity/account").await.text();
+            let fields = [("current_password", PASSWORD), ("new_password", "another horse battery")];
+            owner.submit_shown(&page, "/identity/account/password", &fields).await.assert_status(303);
+        }
+        // They share the tries that strangers have. The browser in which the password was set has its own.
+        for _ in 0..2 {
+            for thief in &mut thieves {
+                thief.sign_in(email, PASSWORD).await.assert_status(422);
+            }
+        }
+        for thief in &mut thieves {
+            thief.sign_in(email, "another horse battery").await.assert_status(429);
+        }
+        owner.forget_cookie("id");
+        owner.sign_in(email, "another horse battery").await.assert_status(303);
+    }
 }
 
 pub(crate) async fn an_address_that_fails_for_many_accounts_waits_and_others_do_not(engine: Engine) {

@@ -98,15 +98,22 @@ impl House {
 
     /// The mails in the folder, once there are this many, the oldest first.
     pub(crate) async fn mails(&self, count: usize) -> Vec<String> {
-        let read = || {
-            let files = std::fs::read_dir(self.mails.path()).unwrap().map(|file| file.unwrap().path());
-            let mut files: Vec<_> =
-                files.filter(|path| path.extension().is_some_and(|it| it == "eml")).collect();
-            files.sort();
-            files.iter().map(|path| decoded(&std::fs::read_to_string(path).unwrap())).collect::<Vec<_>>()
-        };
-        eventually(Duration::from_secs(10), || async { read().len() >= count }).await;
-        read()
+        eventually(Duration::from_secs(10), || async { self.sent().len() >= count }).await;
+        self.sent()
+    }
+
+    /// The first mail with this in it, once there is one.
+    pub(crate) async fn mail(&self, part: &str) -> String {
+        let find = || async { self.sent().into_iter().find(|mail| mail.contains(part)) };
+        eventually(Duration::from_secs(10), find).await
+    }
+
+    /// The mails that are in the folder, the oldest first.
+    fn sent(&self) -> Vec<String> {
+        let files = std::fs::read_dir(self.mails.path()).unwrap().map(|file| file.unwrap().path());
+        let mut files: Vec<_> = files.filter(|path| path.extension().is_some_and(|it| it == "eml")).collect();
+        files.sort();
+        files.iter().map(|path| decoded(&std::fs::read_to_string(path).unwrap())).collect()
     }
 }
 

@@ -10,7 +10,7 @@ use object_store::GetRange;
 use platform_auth::{Caller, scope};
 use platform_http::problem::{self, ProblemType};
 use platform_http::server::ServerSettings;
-use platform_http::{Json, Path, Problem};
+use platform_http::{Json, Keep, Path, Problem, Reader};
 use serde::Serialize;
 use tokio::sync::Semaphore;
 use utoipa_axum::router::OpenApiRouter;
@@ -25,9 +25,6 @@ const NOT_A_PHOTO: ProblemType = ProblemType::new(
     StatusCode::UNPROCESSABLE_ENTITY,
     "This is not a picture that can be kept",
 );
-
-/// Content-addressed: it never changes, so it may be kept for ever.
-const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 
 /// What the handlers share.
 #[derive(Clone)]
@@ -149,30 +146,46 @@ struct PhotoLinks {
 
 /// Says where a photo's sizes are.
 #[utoipa::path(
-    get, path = "/v1/photos/{id}", tag = "photos", params(("id" = String, Path)),
-    responses((status = 200, body = PhotoLinks), (status = 404, description = "No such photo")),
+    get, path = "/v1/photos/{id}", tag = "photos",
+    params(("id" = String, Path), ("If-None-Match" = Option<String>, Header, description = "An `ETag` that was read")),
+    responses(
+        (status = 200, body = PhotoLinks, headers(
+            ("Cache-Control" = String, description = "Visitors may share it for two seconds"),
+            ("ETag" = String, description = "Of this answer"),
+        )),
+        (status = 304, description = "The caller has it already"),
+        (status = 404, description = "No such photo"),
+    ),
 )]
 async fn find(
     extract::State(state): extract::State<State>,
+    reader: Reader,
     Path(id): Path<String>,
-) -> Result<Json<PhotoLinks>, Problem> {
+) -> Result<Response, Problem> {
     let id: PhotoId = id.parse().map_err(|()| Problem::from(problem::NOT_FOUND))?;
     // One byte shows that it is there.
     let there = state.photos.get(&id, Size::Page, Some(GetRange::Bounded(0..1))).await?;
     there.ok_or(problem::NOT_FOUND)?;
-    Ok(Json(PhotoLinks {
+    reader.document(&PhotoLinks {
         card: public_url(&state, &id, Size::Card),
         page: public_url(&state, &id, Size::Page),
         id: id.to_string(),
-    }))
+    })
 }
 
 /// Serves a picture. Immutable: `ETag` is its id, ranges are served.
 #[utoipa::path(
     get, path = "/photos/{id}/{file}", tag = "photos",
-    params(("id" = String, Path), ("file" = String, Path, description = "card.webp or page.webp")),
+    params(
+        ("id" = String, Path),
+        ("file" = String, Path, description = "card.webp or page.webp"),
+        ("If-None-Match" = Option<String>, Header, description = "An `ETag` that was read"),
+    ),
     responses(
-        (status = 200, description = "The picture", content_type = "image/webp"),
+        (status = 200, description = "The picture", content_type = "image/webp", headers(
+            ("Cache-Control" = String, description = "Everybody may keep it for ever"),
+            ("ETag" = String, description = "Of this picture in this size"),
+        )),
         (status = 206, description = "The part asked for", content_type = "image/webp"),
         (status = 304, description = "The caller has it already"),
         (status = 404, description = "No such picture"),
@@ -181,6 +194,7 @@ async fn find(
 )]
 async fn serve(
     extract::State(state): extract::State<State>,
+    reader: Reader,
     Path((id, file)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -196,23 +210,20 @@ async fn serve(
         part => part?.ok_or_else(nothing)?,
     };
     let common = [
-        (header::ETAG, tag.clone()),
-        (header::CACHE_CONTROL, FOR_EVER),
         (header::ACCEPT_RANGES, HeaderValue::from_static("bytes")),
         (header::CONTENT_TYPE, HeaderValue::from_static("image/webp")),
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     ];
-    if headers.get(header::IF_NONE_MATCH).is_some_and(|wanted| wanted == tag || wanted == "*") {
-        return Ok((StatusCode::NOT_MODIFIED, common).into_response());
-    }
+    // Content-addressed: it never changes.
+    let kept = |whole: Response| reader.answer(Keep::Forever, tag, whole);
     if range.is_none() {
-        return Ok((common, part.bytes).into_response());
+        return Ok(kept((common, part.bytes).into_response()));
     }
     let content_range =
         format!("bytes {}-{}/{}", part.range.start, part.range.end.saturating_sub(1), part.total);
     let content_range = HeaderValue::try_from(content_range).map_err(|error| Problem::internal(&error))?;
-    Ok((StatusCode::PARTIAL_CONTENT, [(header::CONTENT_RANGE, content_range)], common, part.bytes)
-        .into_response())
+    let part = (StatusCode::PARTIAL_CONTENT, [(header::CONTENT_RANGE, content_range)], common, part.bytes);
+    Ok(kept(part.into_response()))
 }
 
 /// The one range of `Range: bytes=…` (RFC 9110 §14.2). Several ranges, other units and what can't be parsed

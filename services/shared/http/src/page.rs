@@ -3,11 +3,12 @@
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::{HeaderValue, header};
+use http::{HeaderName, HeaderValue, header};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::keep::Reader;
 use crate::problem::{self, Problem};
 
 /// How many items a page has when the caller does not say.
@@ -113,16 +114,24 @@ impl<T: Serialize> Page<T> {
     /// The answer, with a `Link` header to the next page below `list`, the list's public address.
     #[must_use]
     pub fn into_response_at(self, list: &Url, limit: u16) -> Response {
-        let link = self.next.as_ref().and_then(|next| {
-            let mut url = list.clone();
-            url.query_pairs_mut().append_pair("limit", &limit.to_string()).append_pair("cursor", next);
-            HeaderValue::try_from(format!("<{url}>; rel=\"next\"")).ok()
-        });
-        let mut response = crate::Json(self).into_response();
-        if let Some(link) = link {
-            response.headers_mut().insert(header::LINK, link);
-        }
-        response
+        let link = self.link(list, limit);
+        (link, crate::Json(self)).into_response()
+    }
+
+    /// The same where everybody may read the list.
+    ///
+    /// # Errors
+    /// As [`Reader::document`].
+    pub fn answer_at(&self, list: &Url, limit: u16, reader: &Reader) -> Result<Response, Problem> {
+        Ok((self.link(list, limit), reader.document(self)?).into_response())
+    }
+
+    fn link(&self, list: &Url, limit: u16) -> Option<[(HeaderName, HeaderValue); 1]> {
+        let mut url = list.clone();
+        let next = self.next.as_ref()?;
+        url.query_pairs_mut().append_pair("limit", &limit.to_string()).append_pair("cursor", next);
+        let link = HeaderValue::try_from(format!("<{url}>; rel=\"next\"")).ok()?;
+        Some([(header::LINK, link)])
     }
 }
 

@@ -7,6 +7,8 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 
+use crate::keep::Keep;
+
 /// Where the types of problems are documented; a type is this and a slug.
 pub const TYPE_BASE: &str = "https://courseplatform.dev/problems/";
 
@@ -201,7 +203,7 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         headers.extend(self.headers);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(header::CACHE_CONTROL, Keep::Nothing.value());
         response
     }
 }

@@ -11,6 +11,8 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::routing::{get, post};
 use clap::Parser as _;
+use http::header;
+use platform_http::Keep;
 use platform_http::server::{ServerSettings, bind, serve, with_layers};
 use platform_testkit::{Api, eventually};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -60,7 +62,8 @@ async fn server(arguments: &[&str]) -> Running {
                 }
             }),
         )
-        .route("/echo", post(|body: Bytes| async move { body }));
+        .route("/echo", post(|body: Bytes| async move { body }))
+        .route("/kept", get(|| async { ([(header::CACHE_CONTROL, Keep::Release.value())], "kept") }));
     let listener = bind("LISTEN_ADDR", settings.listen_addr).await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
@@ -79,6 +82,19 @@ async fn every_error_is_a_problem() {
     running.api.get("/panics").await.problem(500, "internal-error");
     // The server is still there.
     running.api.send(http::Method::POST, "/echo", None, "hello").await.assert_status(200);
+}
+
+#[tokio::test]
+async fn nobody_keeps_what_does_not_say_that_it_may_be_kept() {
+    let running = server(&[]).await;
+    let echo = running.api.send(http::Method::POST, "/echo", None, "hello").await.expect(200);
+    let kept = running.api.get("/kept").await.expect(200);
+    let (nothing, panicked) = (running.api.get("/nothing").await, running.api.get("/panics").await);
+    for (answer, said) in
+        [(echo, "no-store"), (nothing, "no-store"), (panicked, "no-store"), (kept, "public, max-age=30")]
+    {
+        assert_eq!(answer.header("cache-control"), Some(said));
+    }
 }
 
 #[tokio::test]

@@ -3,9 +3,8 @@
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use platform_http::Keep;
 use sha2::{Digest as _, Sha256};
-
-const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 
 /// A file that pages refer to.
 pub struct Asset {
@@ -51,7 +50,7 @@ pub fn serve(assets: &[&Asset], file: &str) -> Response {
     match assets.iter().find(named) {
         Some(asset) => {
             let kind = HeaderValue::from_static(asset.content_type);
-            let headers = [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, FOR_EVER)];
+            let headers = [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, Keep::Forever.value())];
             (headers, asset.content.clone()).into_response()
         }
         None => StatusCode::NOT_FOUND.into_response(),
@@ -69,7 +68,7 @@ mod tests {
         let name = one.path.strip_prefix("/assets/").unwrap();
         let answer = serve(&[&two, &one], name);
         assert_eq!(answer.status(), StatusCode::OK);
-        assert_eq!(answer.headers()[header::CACHE_CONTROL], FOR_EVER);
+        assert_eq!(answer.headers()[header::CACHE_CONTROL], Keep::Forever.value());
         for wrong in ["", "shop.css", &name[1..], &one.path] {
             assert_eq!(serve(&[&two, &one], wrong).status(), StatusCode::NOT_FOUND, "{wrong}");
         }

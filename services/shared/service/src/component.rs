@@ -17,6 +17,26 @@ use crate::CommonSettings;
 /// Why a component can't start, migrate or seed. Printed once, by [`crate::main`].
 pub type StartError = anyhow::Error;
 
+/// Settings that are wrong together, or turn out to be when they are used. [`crate::main`] ends as for any wrong
+/// setting: with one line and exit code 2.
+#[derive(Debug)]
+pub struct WrongSettings(String);
+
+impl WrongSettings {
+    /// `text` names the setting.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
+
+impl std::fmt::Display for WrongSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for WrongSettings {}
+
 /// Something that a component's binary does besides what every component's does.
 #[derive(Debug, Clone, Copy)]
 pub struct Command {

@@ -21,6 +21,6 @@ pub mod redis;
 pub mod sqlserver;
 
 pub use clock::now;
-pub use component::{Api, Command, Component, Runtime, StartError};
+pub use component::{Api, Command, Component, Runtime, StartError, WrongSettings};
 pub use run::{TestComponent, main, migrate_for_test, spawn_for_test};
 pub use settings::CommonSettings;

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
+use axum::http::header;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{CommandFactory, FromArgMatches, ValueEnum};
 use platform_auth::{AuthSettings, Authenticator, KeyFetcher, Keys};
+use platform_http::Keep;
 use platform_http::server::{admin_router, bind, serve, with_layers};
 use platform_telemetry::MetricsHandle;
 use tokio::net::TcpListener;
@@ -16,7 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::CommonSettings;
-use crate::component::{Api, Component, Runtime, StartError};
+use crate::component::{Api, Component, Runtime, StartError, WrongSettings};
 
 /// Background tasks get this long to finish what they hold once the last request is answered.
 const TASKS_TIMEOUT: Duration = Duration::from_secs(10);
@@ -88,6 +90,9 @@ pub fn main<C: Component>() -> ExitCode {
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<WrongSettings>() => {
+            fail(C::NAME, error.as_ref(), platform_config::EXIT_CONFIGURATION)
+        }
         Err(error) => {
             tracing::error!(error = format!("{error:#}"), "{} failed", C::NAME);
             ExitCode::FAILURE
@@ -235,7 +240,8 @@ async fn keep_metrics_small(metrics: MetricsHandle, stop: CancellationToken) {
 }
 
 fn openapi_route<C: Component>() -> Router {
-    Router::new().route("/openapi.json", axum::routing::get(|| async { axum::Json(C::openapi()) }))
+    let document = || async { ([(header::CACHE_CONTROL, Keep::Release.value())], axum::Json(C::openapi())) };
+    Router::new().route("/openapi.json", axum::routing::get(document))
 }
 
 struct Program<C: Component> {

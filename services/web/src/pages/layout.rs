@@ -5,7 +5,7 @@ use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
-use platform_http::Problem;
+use platform_http::{Keep, Problem};
 use platform_pages::{Choice, SECURITY_HEADERS};
 
 use super::State;
@@ -75,7 +75,7 @@ impl Layout {
             (header::CONTENT_LANGUAGE, HeaderValue::from_static(language.code())),
             // One address, two languages; and a session later.
             (header::VARY, HeaderValue::from_static("accept-language, cookie")),
-            (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache")),
+            (header::CACHE_CONTROL, Keep::Own.value()),
         ];
         (status, headers, Html(html)).into_response()
     }

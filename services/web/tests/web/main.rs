@@ -1,6 +1,7 @@
 //! The shop's pages as browsers and the cluster see them: through the real gateway on a real catalog.
 #![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
+mod kept;
 mod life;
 mod pages;
 
@@ -26,7 +27,8 @@ struct Shop {
     catalog: Api,
     components: [TestComponent; 3],
     _stores: (MongoDb, Redis),
-    _files: [NamedTempFile; 4],
+    /// The last one holds the gateway's routes.
+    files: [NamedTempFile; 4],
 }
 
 impl Shop {
@@ -47,7 +49,8 @@ impl Shop {
         // Nobody is there to exchange tokens, and no page needs one.
         routes.routes.iter_mut().for_each(|route| route.exchange = false);
         let routes = secret_file(&serde_norway::to_string(&routes).unwrap());
-        let gateway = start::<Gateway>(&[("ROUTES_FILE", path(&routes))]).await;
+        let settings = [("ROUTES_FILE", path(&routes)), ("JWKS_URI", TestIssuer::shared().jwks_uri())];
+        let gateway = start::<Gateway>(&settings).await;
         let (gateway_url, prefix) = (gateway.url(""), stores.1.prefix().to_owned());
         let web = start::<Web>(&[
             ("GATEWAY_URL", &gateway_url),
@@ -60,7 +63,7 @@ impl Shop {
             catalog: Api::new(catalog.url("")),
             components: [catalog, gateway, web],
             _stores: stores,
-            _files: [mongodb, redis, broker, routes],
+            files: [mongodb, redis, broker, routes],
         }
     }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{self, FromRequestParts, Request};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use http::request::Parts;
@@ -14,7 +14,9 @@ use platform_auth::{Caller, Rejection, Scope as _, Verified};
 use platform_http::{Problem, problem};
 use uuid::Uuid;
 
+use super::State;
 use super::problems::OWN_ACCOUNT;
+use crate::accounts::domain::Account;
 use crate::grants::{TokenState, TokenStates};
 
 /// Somebody who manages their own account.
@@ -58,7 +60,11 @@ pub(crate) fn refuse_ended(routes: Router, states: TokenStates) -> Router {
     routes.layer(middleware::from_fn_with_state(states, still_good))
 }
 
-async fn still_good(State(states): State<TokenStates>, mut request: Request, next: Next) -> Response {
+async fn still_good(
+    extract::State(states): extract::State<TokenStates>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let token = request.extensions().get::<Arc<Verified>>().cloned();
     if let Some(token) = token {
         match states.now(&token, platform_service::now()).await {
@@ -80,18 +86,29 @@ const RECENTLY: i64 = 5 * 60;
 const CHALLENGE: HeaderValue =
     HeaderValue::from_static(r#"Bearer error="insufficient_user_authentication", max_age="300""#);
 
+/// Somebody who manages their own account and has given the password within the last five minutes: what can't be
+/// undone is not done with a token that somebody found.
+pub(super) struct Recent {
+    pub(super) account: Account,
+    /// The session in which the token was given, when there is one.
+    pub(super) session: Option<Uuid>,
+}
+
+impl FromRequestParts<State> for Recent {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Self::Rejection> {
+        let caller = <Own as FromRequestParts<State>>::from_request_parts(parts, state).await?;
+        let now = platform_service::now().unix_timestamp();
+        if caller.claims().auth_time.is_none_or(|at| now - at > RECENTLY) {
+            let detail = "sign in again: the password must have been given within the last 5 minutes";
+            return Err(problem::UNAUTHENTICATED.detail(detail).header(header::WWW_AUTHENTICATE, CHALLENGE));
+        }
+        Ok(Self { account: state.account(caller.subject).await?, session: session(&caller) })
+    }
+}
+
 /// The session in which the token was given, when there is one.
 pub(super) fn session(caller: &Own) -> Option<Uuid> {
     caller.claims().sid
-}
-
-/// Passes when the password was given within the last five minutes: what can't be undone is not done with a
-/// token that somebody found.
-pub(super) fn signed_in_recently(caller: &Own) -> Result<(), Problem> {
-    let now = platform_service::now().unix_timestamp();
-    if caller.claims().auth_time.is_some_and(|at| now - at <= RECENTLY) {
-        return Ok(());
-    }
-    let detail = "sign in again: the password must have been given within the last 5 minutes";
-    Err(problem::UNAUTHENTICATED.detail(detail).header(header::WWW_AUTHENTICATE, CHALLENGE))
 }

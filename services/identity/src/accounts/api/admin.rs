@@ -1,16 +1,16 @@
 //! Everybody's accounts, for administrators.
 
 use axum::extract;
-use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
-use platform_http::{Json, Page, PageQuery, Path, Problem, Query, entity_tag, problem};
+use axum::response::Response;
+use http::StatusCode;
+use platform_http::{Json, Page, PageQuery, Path, Problem, Query, problem};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::State;
 use super::access::Admin;
 use super::documents::{RolesDocument, UserDocument};
+use super::{State, versioned};
 use crate::accounts::domain::{Account, Roles};
 use crate::accounts::store::Position;
 
@@ -215,9 +215,5 @@ pub(super) async fn remove_second_factor(
 }
 
 fn answer(account: &Account) -> Response {
-    let headers = [
-        (header::ETAG, entity_tag(account.version)),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    ];
-    (headers, Json(UserDocument::from(account))).into_response()
+    versioned(account, UserDocument::from(account))
 }

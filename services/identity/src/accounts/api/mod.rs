@@ -10,12 +10,18 @@ mod second_factor;
 #[cfg(test)]
 mod tests;
 
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderValue, header};
+use platform_http::{Json, Problem, entity_tag, problem};
+use serde::Serialize;
 use url::Url;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use uuid::Uuid;
 
 pub(crate) use access::refuse_ended;
 
+use super::domain::Account;
 use super::service::Accounts;
 use crate::consents::Consents;
 use crate::second_factor::SecondFactors;
@@ -46,6 +52,21 @@ impl State {
         let (own, users) = (public("/v1/account"), public("/v1/users"));
         Self { accounts, sessions, consents, second_factors, own, users }
     }
+
+    /// The caller's account. A token may be valid a little longer than its account.
+    async fn account(&self, id: Uuid) -> Result<Account, Problem> {
+        Ok(self.accounts.find(id).await?.ok_or(problem::NOT_FOUND)?)
+    }
+}
+
+/// Something of an account that a change of it changes.
+fn versioned(account: &Account, document: impl Serialize) -> Response {
+    ([(header::ETAG, entity_tag(account.version))], no_store(document)).into_response()
+}
+
+/// Something that is personal, or shown only once: no cache keeps it.
+fn no_store(document: impl Serialize) -> Response {
+    ([(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))], Json(document)).into_response()
 }
 
 pub(crate) fn routes() -> OpenApiRouter<State> {

@@ -3,16 +3,16 @@
 use axum::extract;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use platform_http::{IfMatch, Json, Path, Problem, entity_tag, problem};
+use platform_http::{IfMatch, Json, Path, Problem, problem};
 use uuid::Uuid;
 
-use super::State;
-use super::access::{Own, session, signed_in_recently};
+use super::access::{Own, Recent, session};
 use super::documents::{
     AccountDocument, EmailChange, NewAccountDocument, PasswordChange, ProfileChange, SessionDocument,
     SessionList, SignedUpDocument,
 };
 use super::problems::field;
+use super::{State, versioned};
 use crate::accounts::domain::{self, Account, Email};
 use crate::accounts::password::Password;
 use crate::accounts::service::NewAccount;
@@ -72,7 +72,7 @@ pub(super) async fn show(
     extract::State(state): extract::State<State>,
     caller: Own,
 ) -> Result<Response, Problem> {
-    Ok(answer(&account(&state, caller.subject).await?))
+    Ok(answer(&state.account(caller.subject).await?))
 }
 
 /// Changes name, city and the language of mails.
@@ -116,10 +116,9 @@ pub(super) async fn change(
 )]
 pub(super) async fn delete(
     extract::State(state): extract::State<State>,
-    caller: Own,
+    Recent { account, .. }: Recent,
 ) -> Result<StatusCode, Problem> {
-    signed_in_recently(&caller)?;
-    state.accounts.delete(caller.subject).await?;
+    state.accounts.delete(account.id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -138,16 +137,14 @@ pub(super) async fn delete(
 )]
 pub(super) async fn change_password(
     extract::State(state): extract::State<State>,
-    caller: Own,
+    Recent { account, session }: Recent,
     Json(change): Json<PasswordChange>,
 ) -> Result<StatusCode, Problem> {
-    signed_in_recently(&caller)?;
-    let account = account(&state, caller.subject).await?;
     let email = Email::parse(&account.email).ok();
     let new = state.accounts.chosen(&change.new_password, &account.name, email.as_ref());
     let new = new.map_err(field("/new_password"))?;
     let old = Password::typed(&change.current_password);
-    state.accounts.change_password(&account, old, new, session(&caller)).await?;
+    state.accounts.change_password(&account, old, new, session).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -165,11 +162,9 @@ pub(super) async fn change_password(
 )]
 pub(super) async fn change_email(
     extract::State(state): extract::State<State>,
-    caller: Own,
+    Recent { account, .. }: Recent,
     Json(change): Json<EmailChange>,
 ) -> Result<StatusCode, Problem> {
-    signed_in_recently(&caller)?;
-    let account = account(&state, caller.subject).await?;
     let email = Email::parse(&change.email).map_err(field("/email"))?;
     state.accounts.ask_email_change(&account, &email).await?;
     Ok(StatusCode::ACCEPTED)
@@ -185,7 +180,7 @@ pub(super) async fn verify_again(
     extract::State(state): extract::State<State>,
     caller: Own,
 ) -> Result<StatusCode, Problem> {
-    state.accounts.verify_again(&account(&state, caller.subject).await?).await?;
+    state.accounts.verify_again(&state.account(caller.subject).await?).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
@@ -257,17 +252,8 @@ pub(super) async fn end_session(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The caller's account. A token may be valid a little longer than its account.
-async fn account(state: &State, id: Uuid) -> Result<Account, Problem> {
-    Ok(state.accounts.find(id).await?.ok_or(problem::NOT_FOUND)?)
-}
-
 fn answer(account: &Account) -> Response {
-    let headers = [
-        (header::ETAG, entity_tag(account.version)),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    ];
-    (headers, Json(AccountDocument::from(account))).into_response()
+    versioned(account, AccountDocument::from(account))
 }
 
 /// Takes a value over when there is one.

@@ -1,16 +1,15 @@
 //! One's second factor. What is shown here is shown once, and no cache may keep it.
 
 use axum::extract;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use garde::Validate;
-use http::{HeaderValue, StatusCode, header};
-use platform_http::{Json, Problem, problem};
+use http::StatusCode;
+use platform_http::{Json, Problem};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::State;
-use super::access::{Own, session, signed_in_recently};
-use crate::accounts::domain::Account;
+use super::access::{Own, Recent};
+use super::{State, no_store};
 use crate::second_factor::RecoveryCode;
 
 /// Whether signing in takes a second factor.
@@ -66,9 +65,9 @@ pub(super) async fn show(
     extract::State(state): extract::State<State>,
     caller: Own,
 ) -> Result<Response, Problem> {
-    let account = account(&state, &caller).await?;
+    let account = state.account(caller.subject).await?;
     let recovery_codes_left = state.second_factors.codes_left(account.id).await?;
-    Ok(once(SecondFactorDocument { since: account.second_factor_at, recovery_codes_left }))
+    Ok(no_store(SecondFactorDocument { since: account.second_factor_at, recovery_codes_left }))
 }
 
 /// Makes a secret for an authenticator, in place of one that waits for its first code. It waits for ten minutes.
@@ -83,12 +82,10 @@ pub(super) async fn show(
 )]
 pub(super) async fn set_up(
     extract::State(state): extract::State<State>,
-    caller: Own,
+    Recent { account, .. }: Recent,
 ) -> Result<Response, Problem> {
-    signed_in_recently(&caller)?;
-    let account = account(&state, &caller).await?;
     let secret = state.second_factors.begin(&account).await?;
-    Ok(once(SetUpDocument { uri: secret.uri(&account.email), secret: secret.base32() }))
+    Ok(no_store(SetUpDocument { uri: secret.uri(&account.email), secret: secret.base32() }))
 }
 
 /// Turns it on by the authenticator's first code: from now on signing in takes one. Every other session ends.
@@ -105,13 +102,11 @@ pub(super) async fn set_up(
 )]
 pub(super) async fn confirm(
     extract::State(state): extract::State<State>,
-    caller: Own,
+    Recent { account, session }: Recent,
     Json(given): Json<CodeDocument>,
 ) -> Result<Response, Problem> {
-    signed_in_recently(&caller)?;
-    let account = account(&state, &caller).await?;
-    let codes = state.second_factors.confirm(&account, &given.code, session(&caller)).await?;
-    Ok(once(RecoveryCodesDocument::from(codes)))
+    let codes = state.second_factors.confirm(&account, &given.code, session).await?;
+    Ok(no_store(RecoveryCodesDocument::from(codes)))
 }
 
 /// Turns it off by a code of the authenticator or a recovery code. Every other session ends.
@@ -128,12 +123,10 @@ pub(super) async fn confirm(
 )]
 pub(super) async fn remove(
     extract::State(state): extract::State<State>,
-    caller: Own,
+    Recent { account, session }: Recent,
     Json(given): Json<CodeDocument>,
 ) -> Result<StatusCode, Problem> {
-    signed_in_recently(&caller)?;
-    let account = account(&state, &caller).await?;
-    state.second_factors.turn_off(&account, &given.code, session(&caller)).await?;
+    state.second_factors.turn_off(&account, &given.code, session).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -151,20 +144,9 @@ pub(super) async fn remove(
 )]
 pub(super) async fn new_codes(
     extract::State(state): extract::State<State>,
-    caller: Own,
+    Recent { account, .. }: Recent,
     Json(given): Json<CodeDocument>,
 ) -> Result<Response, Problem> {
-    signed_in_recently(&caller)?;
-    let account = account(&state, &caller).await?;
     let codes = state.second_factors.new_codes(&account, &given.code).await?;
-    Ok(once(RecoveryCodesDocument::from(codes)))
-}
-
-/// The caller's account. A token may be valid a little longer than its account.
-async fn account(state: &State, caller: &Own) -> Result<Account, Problem> {
-    Ok(state.accounts.find(caller.subject).await?.ok_or(problem::NOT_FOUND)?)
-}
-
-fn once(document: impl Serialize) -> Response {
-    ([(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))], Json(document)).into_response()
+    Ok(no_store(RecoveryCodesDocument::from(codes)))
 }

@@ -1,62 +1,32 @@
 //! Argon2id, as many at a time as memory and cores allow. The others wait, in a queue with an end and not for ever.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
-use argon2::{Algorithm, Argon2, Block, Params, Version};
+use argon2::Params;
 use platform_service::StartError;
 use tokio::sync::Semaphore;
 
 use super::Password;
+use super::argon::{Argon, HashError, Verified, failed};
 use crate::capability;
-use crate::oauth::{equal, random};
 use crate::settings::PasswordSettings;
 
 /// How many may wait for each one that is hashed; beyond, waiting would take longer than anybody waits.
 const QUEUE_FOR_EACH: usize = 16;
 /// How long one waits.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Room that a hash's memory has at least, in blocks; what is not used is never resident. glibc maps what is larger than
-/// 32 MiB alone and gives it back at once; after something smaller was freed it keeps the next one of that size for the
-/// thread (mallopt(3), `M_MMAP_THRESHOLD`).
-const ROOM: usize = 33 * 1024 * 1024 / Block::SIZE;
-/// Bytes of a salt (RFC 9106 §3.1) and of a hash.
-const SALT: usize = 16;
-
-/// Why a password was not hashed.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum HashError {
-    /// Too many at a time.
-    #[error("too many passwords are being checked right now")]
-    Busy,
-    /// The library refused, or the hash in the database is none.
-    #[error("argon2 failed: {0}")]
-    Failed(String),
-}
-
-/// What came of a comparison.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Verified {
-    pub(crate) matches: bool,
-    /// The password's hash with today's parameters, when it matches and the kept one has weaker ones.
-    pub(crate) rehashed: Option<String>,
-}
-
 /// Hashes passwords. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Hasher(Arc<Inner>);
 
 struct Inner {
-    params: Params,
+    argon: Argon,
     queue: Semaphore,
     at_a_time: Arc<Semaphore>,
     /// How many wait for their turn or have it.
     here: AtomicUsize,
-    /// The memory of hashes that have ended, for those that wait: had anew, each page of it would be cleared and
-    /// faulted in again. Where nobody waits it is given back.
-    memory: Mutex<Vec<Vec<Block>>>,
     /// What the password of an account that does not exist is compared with, so that it costs the same.
     decoy: OnceLock<String>,
 }
@@ -72,18 +42,17 @@ impl Hasher {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let at_a_time = fit.min(cores);
         Ok(Self(Arc::new(Inner {
-            params,
+            argon: Argon::new(params),
             queue: Semaphore::new(at_a_time * (QUEUE_FOR_EACH + 1)),
             at_a_time: Arc::new(Semaphore::new(at_a_time)),
             here: AtomicUsize::new(0),
-            memory: Mutex::default(),
             decoy: OnceLock::new(),
         })))
     }
 
     /// The hash of a new password, in PHC form.
     pub(crate) async fn hash(&self, password: Password) -> Result<String, HashError> {
-        self.run(move |inner| inner.hash(&password)).await
+        self.run(move |inner| inner.argon.hash(&password)).await
     }
 
     /// Compares a password with a hash, or with that of an account that does not exist.
@@ -93,17 +62,17 @@ impl Hasher {
         hash: Option<String>,
     ) -> Result<Verified, HashError> {
         self.run(move |inner| match hash {
-            Some(hash) => inner.verify(&password, &hash),
+            Some(hash) => inner.argon.verify(&password, &hash),
             None => {
                 let decoy = match inner.decoy.get() {
                     Some(decoy) => decoy,
                     None => {
                         let random = capability::generate().map_err(failed)?;
-                        let decoy = inner.hash(&Password::typed(&random))?;
+                        let decoy = inner.argon.hash(&Password::typed(&random))?;
                         inner.decoy.get_or_init(|| decoy)
                     }
                 };
-                inner.verify(&password, decoy)?;
+                inner.argon.verify(&password, decoy)?;
                 Ok(Verified { matches: false, rehashed: None })
             }
         })
@@ -141,68 +110,8 @@ impl Here {
 impl Drop for Here {
     fn drop(&mut self) {
         let others = self.0.here.fetch_sub(1, Ordering::SeqCst) - 1;
-        self.0.memory().truncate(others);
+        self.0.argon.keep_memory_for(others);
     }
-}
-
-impl Inner {
-    fn hash(&self, password: &Password) -> Result<String, HashError> {
-        let salt = random::<SALT>();
-        let hash = self.compute(Algorithm::Argon2id, Version::V0x13, &self.params, password, &salt)?;
-        Ok(PasswordHash {
-            algorithm: Algorithm::Argon2id.ident(),
-            version: Some(Version::V0x13.into()),
-            params: ParamsString::try_from(&self.params).map_err(failed)?,
-            salt: Some(Salt::new(&salt).map_err(failed)?),
-            hash: Some(hash),
-        }
-        .to_string())
-    }
-
-    fn verify(&self, password: &Password, hash: &str) -> Result<Verified, HashError> {
-        let parsed = PasswordHash::new(hash).map_err(failed)?;
-        let (Some(salt), Some(expected)) = (&parsed.salt, &parsed.hash) else {
-            return Err(failed("the kept hash is incomplete"));
-        };
-        let algorithm = Algorithm::try_from(parsed.algorithm.as_str()).map_err(failed)?;
-        let version = parsed.version.map_or(Ok(Version::V0x13), Version::try_from).map_err(failed)?;
-        let kept = Params::try_from(&parsed).map_err(failed)?;
-        let computed = self.compute(algorithm, version, &kept, password, salt)?;
-        let matches = equal(computed.as_bytes(), expected.as_bytes());
-        let weaker = kept.m_cost() < self.params.m_cost() || kept.t_cost() < self.params.t_cost();
-        let rehashed = if matches && weaker { Some(self.hash(password)?) } else { None };
-        Ok(Verified { matches, rehashed })
-    }
-
-    fn compute(
-        &self,
-        algorithm: Algorithm,
-        version: Version,
-        params: &Params,
-        password: &Password,
-        salt: &[u8],
-    ) -> Result<Output, HashError> {
-        let mut memory =
-            self.memory().pop().unwrap_or_else(|| Vec::with_capacity(ROOM.max(params.block_count())));
-        memory.resize(params.block_count(), Block::new());
-        let mut bytes = [0; Output::MAX_LENGTH];
-        let length = params.output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN);
-        let hash = bytes.get_mut(..length).ok_or_else(|| failed("the kept hash is too long"))?;
-        let argon2 = Argon2::new(algorithm, version, params.clone());
-        let computed = argon2.hash_password_into_with_memory(password.as_bytes(), salt, hash, &mut memory);
-        self.memory().push(memory);
-        computed.map_err(failed)?;
-        Output::new(hash).map_err(failed)
-    }
-
-    fn memory(&self) -> MutexGuard<'_, Vec<Vec<Block>>> {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
-fn failed(error: impl ToString) -> HashError {
-    HashError::Failed(error.to_string())
 }
 
 #[cfg(test)]
@@ -264,23 +173,6 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_hash_of_the_library_is_that_of_the_library() {
-        use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
-        let hasher = hasher(64);
-        let ours = hasher.hash(Password::typed("correct horse")).await.unwrap();
-        let parsed = PasswordHash::new(&ours).unwrap();
-        Argon2::default().verify_password(b"correct horse", &parsed).unwrap();
-        let params = Params::new(128, 2, 1, Some(48)).unwrap();
-        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let theirs = argon2.hash_password(b"correct horse").unwrap().to_string();
-        assert!(hasher.verify(Password::typed("correct horse"), Some(theirs)).await.unwrap().matches);
-        for broken in ["", "$argon2id$v=19$m=64,t=1,p=1$c2FsdHNhbHQ", &ours.replace("m=64", "m=0")] {
-            let verified = hasher.verify(Password::typed("correct horse"), Some(broken.to_owned())).await;
-            assert!(matches!(verified, Err(HashError::Failed(_))), "{broken}");
-        }
-    }
-
-    #[tokio::test]
     async fn memory_is_kept_for_those_who_wait_and_given_back_by_the_last() {
         let hasher = hasher(256);
         let at_a_time = hasher.0.at_a_time.available_permits();
@@ -290,10 +182,10 @@ mod tests {
         });
         for one in all.collect::<Vec<_>>() {
             one.await.unwrap();
-            assert!(hasher.0.memory().len() <= at_a_time);
+            assert!(hasher.0.argon.kept() <= at_a_time);
         }
         assert_eq!(hasher.0.here.load(Ordering::SeqCst), 0);
-        assert!(hasher.0.memory().is_empty());
+        assert_eq!(hasher.0.argon.kept(), 0);
     }
 
     #[tokio::test]

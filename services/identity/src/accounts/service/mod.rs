@@ -174,6 +174,11 @@ impl Accounts {
         }
     }
 
+    /// To be called after each commit elsewhere that lets a mail wait.
+    pub(crate) fn wake_sender(&self) {
+        self.sender.wake();
+    }
+
     fn wake(&self) {
         self.relay.wake();
         self.sender.wake();

@@ -2,6 +2,7 @@
 
 use platform_messaging::messages::UserRegistered;
 use platform_messaging::{CloudEvent, EventError};
+use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
@@ -55,19 +56,10 @@ impl Accounts {
         // In any case, so that a taken address takes as long.
         let password_hash = self.hasher.hash(new.password).await?;
         let account = Account {
-            id: Uuid::now_v7(),
-            email: new.email.as_str().to_owned(),
-            email_verified_at: None,
             name: new.name,
             city: new.city,
             language: new.language.code().to_owned(),
-            password_hash,
-            roles: Roles::default(),
-            second_factor_at: None,
-            locked_at: None,
-            created_at: now,
-            updated_at: now,
-            version: 1,
+            ..fresh(&new.email, password_hash, now)
         };
         let mut effects = Effects::none(now);
         effects.events.push(registered(&account)?);
@@ -102,20 +94,11 @@ impl Accounts {
         }
         let now = platform_service::now();
         let account = Account {
-            id: Uuid::now_v7(),
-            email: email.as_str().to_owned(),
             // Whoever runs the platform said so.
             email_verified_at: Some(now),
             name: "Admin".to_owned(),
-            city: String::new(),
-            language: Language::Turkish.code().to_owned(),
-            password_hash: self.hasher.hash(password).await?,
             roles: Roles { instructor: false, admin: true },
-            second_factor_at: None,
-            locked_at: None,
-            created_at: now,
-            updated_at: now,
-            version: 1,
+            ..fresh(email, self.hasher.hash(password).await?, now)
         };
         let mut effects = Effects::none(now);
         effects.events.push(registered(&account)?);
@@ -134,6 +117,25 @@ impl Accounts {
     async fn taken_or_known(&self) -> Result<FirstAdmin, StoreError> {
         let known = self.store.has_administrator().await?;
         Ok(if known { FirstAdmin::Known } else { FirstAdmin::AddressTaken })
+    }
+}
+
+/// An account with nothing but an address and a password.
+fn fresh(email: &Email, password_hash: String, now: OffsetDateTime) -> Account {
+    Account {
+        id: Uuid::now_v7(),
+        email: email.as_str().to_owned(),
+        email_verified_at: None,
+        name: String::new(),
+        city: String::new(),
+        language: Language::Turkish.code().to_owned(),
+        password_hash,
+        roles: Roles::default(),
+        second_factor_at: None,
+        locked_at: None,
+        created_at: now,
+        updated_at: now,
+        version: 1,
     }
 }
 

@@ -45,6 +45,11 @@ pub(crate) enum StoreError {
     Database(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+impl StoreError {
+    /// A row without what its table demands.
+    pub(crate) const UNREADABLE: Self = Self::Corrupt("a column has another type or is empty");
+}
+
 impl From<OutboxError> for StoreError {
     fn from(error: OutboxError) -> Self {
         Self::Database(Box::new(error))
@@ -72,6 +77,8 @@ pub(crate) struct Effects {
     pub(crate) spends: Option<Hash>,
     /// Withdraws every other link that would give the account away. Ending sessions does that anyway.
     pub(crate) withdraws_links: bool,
+    /// Browsers that were known for the account are strangers from now on.
+    pub(crate) forgets_devices: bool,
     /// The account is an administrator's who will be none. It does not happen to the last one, however many try it
     /// with each other at the same moment.
     pub(crate) takes_an_administrator: bool,
@@ -89,6 +96,7 @@ impl Effects {
             end_sessions: EndSessions::None,
             spends: None,
             withdraws_links: false,
+            forgets_devices: false,
             takes_an_administrator: false,
             second_factor: None,
         }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{AccountStore, Effects, EndSessions, Position, StoreError};
 use crate::accounts::domain::{Account, Roles};
 use crate::mail::{self, Mail};
-use crate::{second_factor, sessions};
+use crate::{second_factor, sessions, throttle};
 
 /// Accounts in PostgreSQL. Cheap to clone.
 #[derive(Clone)]
@@ -172,7 +172,7 @@ impl AccountStore for PostgresAccounts {
     async fn enqueue(&self, mails: &[Mail]) -> Result<(), StoreError> {
         let mut tx = self.0.begin().await?;
         for mail in mails {
-            enqueue(&mut tx, mail).await?;
+            mail::enqueue_in(&mut tx, mail).await?;
         }
         Ok(tx.commit().await?)
     }
@@ -211,33 +211,18 @@ async fn apply(tx: &mut PgTransaction<'_>, account: Uuid, effects: &Effects) -> 
             sessions::end_all_in(tx, account, Some(session), effects.at).await?;
         }
     }
+    if effects.forgets_devices {
+        throttle::forget_devices_in(tx, account).await?;
+    }
     if let Some(change) = &effects.second_factor {
         second_factor::apply_in(tx, account, change, effects.at).await?;
     }
     for mail in &effects.mails {
-        enqueue(tx, mail).await?;
+        mail::enqueue_in(tx, mail).await?;
     }
     for event in &effects.events {
         outbox::postgres::append(tx, event).await?;
     }
-    Ok(())
-}
-
-/// One that waits already is not joined by another of its kind to the same address.
-async fn enqueue(tx: &mut PgTransaction<'_>, mail: &Mail) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO mails (id, account_id, kind, email, language, attempts, created_at, next_at)
-         SELECT $1, $2, $3, $4, $5, 0, $6, $6
-         WHERE NOT EXISTS (SELECT 1 FROM mails WHERE account_id = $2 AND kind = $3 AND email = $4)",
-    )
-    .bind(mail.id)
-    .bind(mail.account_id)
-    .bind(mail.kind.as_str())
-    .bind(&mail.email)
-    .bind(mail.language.code())
-    .bind(mail.created_at)
-    .execute(&mut **tx)
-    .await?;
     Ok(())
 }
 

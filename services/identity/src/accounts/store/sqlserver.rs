@@ -2,15 +2,14 @@
 
 use async_trait::async_trait;
 use platform_messaging::outbox;
-use platform_service::sqlserver::{Pool, SqlServerError, Transaction, begin, utc};
+use platform_service::sqlserver::{Columns as _, Pool, SqlServerError, Transaction, utc};
 use tiberius::{Row, ToSql};
-use time::{OffsetDateTime, PrimitiveDateTime};
 use uuid::Uuid;
 
 use super::{AccountStore, Effects, EndSessions, Position, StoreError};
 use crate::accounts::domain::{Account, Roles};
 use crate::mail::{self, Mail};
-use crate::{second_factor, sessions};
+use crate::{second_factor, sessions, throttle};
 
 /// Accounts in SQL Server. Cheap to clone.
 #[derive(Clone)]
@@ -22,10 +21,9 @@ impl SqlServerAccounts {
     }
 
     async fn one(&self, condition: &str, value: &dyn ToSql) -> Result<Option<Account>, StoreError> {
-        let mut connection = self.0.get().await.map_err(SqlServerError::from)?;
         let sql = format!("SELECT {COLUMNS} FROM accounts WHERE {condition} AND deleted_at IS NULL");
-        let rows = connection.query(&sql, &[value]).await?;
-        rows.first().map(|row| read(row).ok_or(UNREADABLE)).transpose()
+        let rows = self.0.query(&sql, &[value]).await?;
+        rows.first().map(|row| read(row).ok_or(StoreError::UNREADABLE)).transpose()
     }
 }
 
@@ -35,15 +33,8 @@ impl From<SqlServerError> for StoreError {
     }
 }
 
-impl From<tiberius::error::Error> for StoreError {
-    fn from(error: tiberius::error::Error) -> Self {
-        SqlServerError::from(error).into()
-    }
-}
-
 const COLUMNS: &str = "id, email, email_verified_at, name, city, language, password_hash, instructor, admin, \
                        second_factor_at, locked_at, created_at, updated_at, version";
-const UNREADABLE: StoreError = StoreError::Corrupt("a column has another type or is empty");
 
 #[async_trait]
 impl AccountStore for SqlServerAccounts {
@@ -56,8 +47,7 @@ impl AccountStore for SqlServerAccounts {
     }
 
     async fn has_administrator(&self) -> Result<bool, StoreError> {
-        let mut connection = self.0.get().await.map_err(SqlServerError::from)?;
-        let rows = connection.query("SELECT TOP (1) id FROM accounts WHERE admin = 1", &[]).await?;
+        let rows = self.0.query("SELECT TOP (1) id FROM accounts WHERE admin = 1", &[]).await?;
         Ok(!rows.is_empty())
     }
 
@@ -67,7 +57,6 @@ impl AccountStore for SqlServerAccounts {
         after: Option<Position>,
         count: u16,
     ) -> Result<Vec<Account>, StoreError> {
-        let mut connection = self.0.get().await.map_err(SqlServerError::from)?;
         let sql = format!(
             "SELECT TOP (@P4) {COLUMNS} FROM accounts
              WHERE deleted_at IS NULL
@@ -79,12 +68,12 @@ impl AccountStore for SqlServerAccounts {
         let at = at.map(utc);
         let id = id.unwrap_or(Uuid::max());
         let parameters: [&dyn ToSql; 4] = [&search, &at, &id.as_bytes().as_slice(), &i64::from(count)];
-        let rows = connection.query(&sql, &parameters).await?;
-        rows.iter().map(|row| read(row).ok_or(UNREADABLE)).collect()
+        let rows = self.0.query(&sql, &parameters).await?;
+        rows.iter().map(|row| read(row).ok_or(StoreError::UNREADABLE)).collect()
     }
 
     async fn insert(&self, account: &Account, effects: &Effects) -> Result<(), StoreError> {
-        let mut tx = begin(&self.0).await?;
+        let mut tx = self.0.begin().await?;
         let inserted = tx
             .execute(
                 "INSERT INTO accounts (id, email, email_key, email_verified_at, name, city, language,
@@ -116,7 +105,7 @@ impl AccountStore for SqlServerAccounts {
     }
 
     async fn update(&self, account: &Account, effects: &Effects) -> Result<bool, StoreError> {
-        let mut tx = begin(&self.0).await?;
+        let mut tx = self.0.begin().await?;
         if effects.takes_an_administrator {
             another_administrator(&mut tx, account.id).await?;
         }
@@ -144,7 +133,7 @@ impl AccountStore for SqlServerAccounts {
                 ],
             )
             .await;
-        if updated.map_err(taken)?.total() == 0 {
+        if updated.map_err(taken)? == 0 {
             tx.rollback().await?;
             return Ok(false);
         }
@@ -154,7 +143,7 @@ impl AccountStore for SqlServerAccounts {
     }
 
     async fn erase(&self, id: Uuid, version: i64, effects: &Effects) -> Result<bool, StoreError> {
-        let mut tx = begin(&self.0).await?;
+        let mut tx = self.0.begin().await?;
         let bytes = id.as_bytes().as_slice();
         if effects.takes_an_administrator {
             another_administrator(&mut tx, id).await?;
@@ -168,7 +157,7 @@ impl AccountStore for SqlServerAccounts {
                 &[&bytes, &version, &utc(effects.at)],
             )
             .await?;
-        if updated.total() == 0 {
+        if updated == 0 {
             tx.rollback().await?;
             return Ok(false);
         }
@@ -187,17 +176,16 @@ impl AccountStore for SqlServerAccounts {
     }
 
     async fn enqueue(&self, mails: &[Mail]) -> Result<(), StoreError> {
-        let mut tx = begin(&self.0).await?;
+        let mut tx = self.0.begin().await?;
         for mail in mails {
-            enqueue(&mut tx, mail).await?;
+            mail::enqueue_on_sqlserver(&mut tx, mail).await?;
         }
         Ok(tx.commit().await?)
     }
 }
 
 /// `accounts_by_email` is the only unique index that a caller's values can hit.
-fn taken(error: tiberius::error::Error) -> StoreError {
-    let error = SqlServerError::from(error);
+fn taken(error: SqlServerError) -> StoreError {
     if error.is_duplicate() { StoreError::EmailTaken } else { error.into() }
 }
 
@@ -210,11 +198,8 @@ async fn another_administrator(tx: &mut Transaction, account: Uuid) -> Result<()
              WHERE admin = 1 AND locked_at IS NULL AND deleted_at IS NULL ORDER BY id",
             &[],
         )
-        .await?
-        .into_first_result()
         .await?;
-    let id = |row: &Row| row.try_get::<&[u8], _>("id").ok().flatten().map(<[u8]>::to_vec);
-    let another = rows.iter().any(|row| id(row).as_deref() != Some(account.as_bytes().as_slice()));
+    let another = rows.iter().any(|row| row.id("id") != Some(account));
     if another { Ok(()) } else { Err(StoreError::LastAdministrator) }
 }
 
@@ -228,7 +213,7 @@ async fn apply(tx: &mut Transaction, account: Uuid, effects: &Effects) -> Result
                 &[&hash.as_slice(), &account.as_bytes().as_slice(), &utc(effects.at)],
             )
             .await?;
-        if spent.total() == 0 {
+        if spent == 0 {
             return Err(StoreError::LinkSpent);
         }
     }
@@ -240,11 +225,14 @@ async fn apply(tx: &mut Transaction, account: Uuid, effects: &Effects) -> Result
             sessions::end_all_on_sqlserver(tx, account, Some(session), effects.at).await?;
         }
     }
+    if effects.forgets_devices {
+        throttle::forget_devices_on_sqlserver(tx, account).await?;
+    }
     if let Some(change) = &effects.second_factor {
         second_factor::apply_on_sqlserver(tx, account, change, effects.at).await?;
     }
     for mail in &effects.mails {
-        enqueue(tx, mail).await?;
+        mail::enqueue_on_sqlserver(tx, mail).await?;
     }
     for event in &effects.events {
         outbox::sqlserver::append(tx, event).await?;
@@ -252,44 +240,20 @@ async fn apply(tx: &mut Transaction, account: Uuid, effects: &Effects) -> Result
     Ok(())
 }
 
-/// One that waits already is not joined by another of its kind to the same address.
-async fn enqueue(tx: &mut Transaction, mail: &Mail) -> Result<(), StoreError> {
-    tx.execute(
-        "INSERT INTO mails (id, account_id, kind, email, language, attempts, created_at, next_at)
-         SELECT @P1, @P2, @P3, @P4, @P5, 0, @P6, @P6
-         WHERE NOT EXISTS (SELECT 1 FROM mails WHERE account_id = @P2 AND kind = @P3 AND email = @P4)",
-        &[
-            &mail.id.as_bytes().as_slice(),
-            &mail.account_id.as_bytes().as_slice(),
-            &mail.kind.as_str(),
-            &mail.email.as_str(),
-            &mail.language.code(),
-            &utc(mail.created_at),
-        ],
-    )
-    .await?;
-    Ok(())
-}
-
 fn read(row: &Row) -> Option<Account> {
-    let text = |column| row.try_get::<&str, _>(column).ok().flatten().map(str::to_owned);
-    let flag = |column| row.try_get::<bool, _>(column).ok().flatten();
-    let instant = |column| -> Option<OffsetDateTime> {
-        row.try_get::<PrimitiveDateTime, _>(column).ok().flatten().map(PrimitiveDateTime::assume_utc)
-    };
     Some(Account {
-        id: row.try_get::<&[u8], _>("id").ok().flatten().and_then(|id| Uuid::from_slice(id).ok())?,
-        email: text("email")?,
-        email_verified_at: instant("email_verified_at"),
-        name: text("name")?,
-        city: text("city")?,
-        language: text("language")?,
-        password_hash: text("password_hash")?,
-        roles: Roles { instructor: flag("instructor")?, admin: flag("admin")? },
-        second_factor_at: instant("second_factor_at"),
-        locked_at: instant("locked_at"),
-        created_at: instant("created_at")?,
-        updated_at: instant("updated_at").or_else(|| instant("created_at"))?,
-        version: row.try_get("version").ok()??,
+        id: row.id("id")?,
+        email: row.text("email")?,
+        email_verified_at: row.instant("email_verified_at"),
+        name: row.text("name")?,
+        city: row.text("city")?,
+        language: row.text("language")?,
+        password_hash: row.text("password_hash")?,
+        roles: Roles { instructor: row.value("instructor")?, admin: row.value("admin")? },
+        second_factor_at: row.instant("second_factor_at"),
+        locked_at: row.instant("locked_at"),
+        created_at: row.instant("created_at")?,
+        updated_at: row.instant("updated_at").or_else(|| row.instant("created_at"))?,
+        version: row.value("version")?,
     })
 }

@@ -38,6 +38,32 @@ impl ConsentStore for PostgresConsents {
         Ok(rows.into_iter().map(consent).collect())
     }
 
+    async fn given(&self, account: Uuid, client_id: &str) -> Result<Option<Scopes>, StoreError> {
+        let query = sqlx::query_scalar("SELECT scope FROM consents WHERE account_id = $1 AND client_id = $2");
+        let scope: Option<String> = query.bind(account).bind(client_id).fetch_optional(&self.0).await?;
+        Ok(scope.map(|scope| Scopes::stored(&scope)))
+    }
+
+    async fn give(
+        &self,
+        account: Uuid,
+        client_id: &str,
+        scopes: &Scopes,
+        now: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO consents (account_id, client_id, scope, given_at) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (account_id, client_id) DO UPDATE SET scope = $3, given_at = $4",
+        )
+        .bind(account)
+        .bind(client_id)
+        .bind(scopes.to_string())
+        .bind(now)
+        .execute(&self.0)
+        .await?;
+        Ok(())
+    }
+
     async fn withdraw(&self, account: Uuid, client_id: &str, at: OffsetDateTime) -> Result<bool, StoreError> {
         let mut tx = self.0.begin().await?;
         let consents = sqlx::query("DELETE FROM consents WHERE account_id = $1 AND client_id = $2")

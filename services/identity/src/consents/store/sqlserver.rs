@@ -1,9 +1,9 @@
 //! Consents in SQL Server.
 
 use async_trait::async_trait;
-use platform_service::sqlserver::{Pool, SqlServerError, begin, utc};
-use tiberius::Row;
-use time::{OffsetDateTime, PrimitiveDateTime};
+use platform_service::sqlserver::{Columns as _, Pool, utc};
+use tiberius::{Row, ToSql};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::ConsentStore;
@@ -21,23 +21,56 @@ impl SqlServerConsents {
     }
 }
 
-const UNREADABLE: StoreError = StoreError::Corrupt("a column has another type or is empty");
-
 #[async_trait]
 impl ConsentStore for SqlServerConsents {
     async fn of_account(&self, account: Uuid) -> Result<Vec<Consent>, StoreError> {
-        let mut connection = self.0.get().await.map_err(SqlServerError::from)?;
         let sql = "SELECT TOP (200) client_id, scope, given_at FROM consents WHERE account_id = @P1
                    ORDER BY given_at DESC, client_id";
-        let rows = connection.query(sql, &[&account.as_bytes().as_slice()]).await?;
-        rows.iter().map(|row| read(row).ok_or(UNREADABLE)).collect()
+        let rows = self.0.query(sql, &[&account.as_bytes().as_slice()]).await?;
+        rows.iter().map(|row| read(row).ok_or(StoreError::UNREADABLE)).collect()
+    }
+
+    async fn given(&self, account: Uuid, client_id: &str) -> Result<Option<Scopes>, StoreError> {
+        let sql = "SELECT scope FROM consents WHERE account_id = @P1 AND client_id = @P2";
+        let rows = self.0.query(sql, &[&account.as_bytes().as_slice(), &client_id]).await?;
+        rows.first()
+            .map(|row| row.value("scope").map(Scopes::stored).ok_or(StoreError::UNREADABLE))
+            .transpose()
+    }
+
+    async fn give(
+        &self,
+        account: Uuid,
+        client_id: &str,
+        scopes: &Scopes,
+        now: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        let scope = scopes.to_string();
+        let parameters: [&dyn ToSql; 4] =
+            [&account.as_bytes().as_slice(), &client_id, &scope.as_str(), &utc(now)];
+        let update =
+            "UPDATE consents SET scope = @P3, given_at = @P4 WHERE account_id = @P1 AND client_id = @P2";
+        if self.0.execute(update, &parameters).await? > 0 {
+            return Ok(());
+        }
+        let insert =
+            "INSERT INTO consents (account_id, client_id, scope, given_at) VALUES (@P1, @P2, @P3, @P4)";
+        match self.0.execute(insert, &parameters).await {
+            Ok(_) => Ok(()),
+            // Another request was faster; what is asked last is what counts.
+            Err(error) if error.is_duplicate() => {
+                self.0.execute(update, &parameters).await?;
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn withdraw(&self, account: Uuid, client_id: &str, at: OffsetDateTime) -> Result<bool, StoreError> {
-        let mut tx = begin(&self.0).await?;
+        let mut tx = self.0.begin().await?;
         let account = account.as_bytes().as_slice();
         let sql = "DELETE FROM consents WHERE account_id = @P1 AND client_id = @P2";
-        if tx.execute(sql, &[&account, &client_id]).await?.total() == 0 {
+        if tx.execute(sql, &[&account, &client_id]).await? == 0 {
             tx.rollback().await?;
             return Ok(false);
         }
@@ -54,11 +87,9 @@ impl ConsentStore for SqlServerConsents {
 }
 
 fn read(row: &Row) -> Option<Consent> {
-    let text = |column| row.try_get::<&str, _>(column).ok().flatten();
-    let given_at = row.try_get::<PrimitiveDateTime, _>("given_at").ok().flatten()?;
     Some(Consent {
-        client_id: text("client_id")?.to_owned(),
-        scopes: Scopes::stored(text("scope")?),
-        given_at: given_at.assume_utc(),
+        client_id: row.text("client_id")?,
+        scopes: Scopes::stored(row.value("scope")?),
+        given_at: row.instant("given_at")?,
     })
 }

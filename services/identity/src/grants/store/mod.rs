@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::domain::{Code, Family, Holder, Rotation};
-use crate::oauth::{Hash, Scopes};
+use crate::oauth::Hash;
 
 pub(crate) use postgres::PostgresGrants;
 pub(crate) use sqlserver::SqlServerGrants;
@@ -114,18 +114,6 @@ pub(crate) trait GrantStore: Send + Sync {
         tokens: &[Named],
         now: OffsetDateTime,
     ) -> Result<Vec<TokenState>, StoreError>;
-
-    /// What somebody agreed to give to a client.
-    async fn consent(&self, account: Uuid, client_id: &str) -> Result<Option<Scopes>, StoreError>;
-
-    /// Stores what somebody agrees to, in place of what was there.
-    async fn give_consent(
-        &self,
-        account: Uuid,
-        client_id: &str,
-        scopes: &Scopes,
-        now: OffsetDateTime,
-    ) -> Result<(), StoreError>;
 
     /// Notes that an assertion was used; answers whether it was the first time.
     async fn use_assertion(&self, hash: &Hash, expires_at: OffsetDateTime) -> Result<bool, StoreError>;

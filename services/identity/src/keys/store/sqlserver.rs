@@ -1,9 +1,9 @@
 //! Signing keys in SQL Server.
 
 use async_trait::async_trait;
-use platform_service::sqlserver::{Pool, SqlServerError, utc};
+use platform_service::sqlserver::{Columns as _, Pool, SqlServerError, utc};
 use tiberius::Row;
-use time::{OffsetDateTime, PrimitiveDateTime};
+use time::OffsetDateTime;
 
 use super::{KeyStore, StoreError};
 use crate::keys::domain::StoredKey;
@@ -27,16 +27,15 @@ impl From<SqlServerError> for StoreError {
 #[async_trait]
 impl KeyStore for SqlServerKeys {
     async fn all(&self) -> Result<Vec<StoredKey>, StoreError> {
-        let mut connection = self.0.get().await.map_err(SqlServerError::from)?;
         let sql = "SELECT kid, generation, public_key, private_key, kek_id,
                           created_at, published_at, not_before, retired_at
                    FROM signing_keys ORDER BY generation";
-        connection.query(sql, &[]).await?.iter().map(|row| read(row).ok_or(UNREADABLE)).collect()
+        self.0.query(sql, &[]).await?.iter().map(|row| read(row).ok_or(UNREADABLE)).collect()
     }
 
     async fn insert(&self, key: &StoredKey) -> Result<bool, StoreError> {
-        let mut connection = self.0.get().await.map_err(SqlServerError::from)?;
-        let inserted = connection
+        let inserted = self
+            .0
             .execute(
                 "INSERT INTO signing_keys (kid, generation, algorithm, public_key, private_key, kek_id,
                                            created_at, published_at, not_before, retired_at)
@@ -62,11 +61,10 @@ impl KeyStore for SqlServerKeys {
     }
 
     async fn retire(&self, generation: i64, at: OffsetDateTime) -> Result<(), StoreError> {
-        let mut connection = self.0.get().await.map_err(SqlServerError::from)?;
         let sql = "UPDATE signing_keys
                    SET retired_at = CASE WHEN created_at > @P2 THEN created_at ELSE @P2 END
                    WHERE generation = @P1 AND (retired_at IS NULL OR retired_at > @P2)";
-        connection.execute(sql, &[&generation, &utc(at)]).await?;
+        self.0.execute(sql, &[&generation, &utc(at)]).await?;
         Ok(())
     }
 }
@@ -74,19 +72,14 @@ impl KeyStore for SqlServerKeys {
 const UNREADABLE: StoreError = StoreError::Corrupt("a column has another type or is empty");
 
 fn read(row: &Row) -> Option<StoredKey> {
-    let text = |column| row.try_get::<&str, _>(column).ok().flatten().map(str::to_owned);
-    let bytes = |column| row.try_get::<&[u8], _>(column).ok().flatten().map(<[u8]>::to_vec);
-    let instant = |column| -> Option<OffsetDateTime> {
-        row.try_get::<PrimitiveDateTime, _>(column).ok().flatten().map(PrimitiveDateTime::assume_utc)
-    };
     Some(StoredKey {
-        kid: text("kid")?,
-        generation: row.try_get("generation").ok()??,
-        public_key: bytes("public_key")?,
-        private_key: Sealed { kek_id: text("kek_id")?, bytes: bytes("private_key")? },
-        created_at: instant("created_at")?,
-        published_at: instant("published_at")?,
-        not_before: instant("not_before")?,
-        retired_at: instant("retired_at"),
+        kid: row.text("kid")?,
+        generation: row.value("generation")?,
+        public_key: row.bytes("public_key")?,
+        private_key: Sealed { kek_id: row.text("kek_id")?, bytes: row.bytes("private_key")? },
+        created_at: row.instant("created_at")?,
+        published_at: row.instant("published_at")?,
+        not_before: row.instant("not_before")?,
+        retired_at: row.instant("retired_at"),
     })
 }

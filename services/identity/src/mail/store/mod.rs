@@ -1,5 +1,5 @@
 //! Where mails wait and links are kept: one trait, two engines, one suite of tests for both
-//! (`tests/engines.rs`). Mails are put there by the accounts' store, with the change they are about.
+//! (`tests/engines.rs`). Mails are put there in the transaction of the change that they are about.
 
 mod postgres;
 mod sqlserver;
@@ -12,8 +12,8 @@ use super::domain::{Link, Mail, Purpose};
 use crate::accounts::StoreError;
 use crate::capability::Hash;
 
-pub(crate) use postgres::{PostgresMails, withdraw_in};
-pub(crate) use sqlserver::{SqlServerMails, withdraw_on_sqlserver};
+pub(crate) use postgres::{PostgresMails, enqueue_in, withdraw_in};
+pub(crate) use sqlserver::{SqlServerMails, enqueue_on_sqlserver, withdraw_on_sqlserver};
 
 /// Mails and links in the service's own database.
 #[async_trait]

@@ -103,6 +103,24 @@ impl MailStore for PostgresMails {
     }
 }
 
+/// Lets a mail wait. One that waits already is not joined by another of its kind to the same address.
+pub(crate) async fn enqueue_in(tx: &mut PgTransaction<'_>, mail: &Mail) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO mails (id, account_id, kind, email, language, attempts, created_at, next_at)
+         SELECT $1, $2, $3, $4, $5, 0, $6, $6
+         WHERE NOT EXISTS (SELECT 1 FROM mails WHERE account_id = $2 AND kind = $3 AND email = $4)",
+    )
+    .bind(mail.id)
+    .bind(mail.account_id)
+    .bind(mail.kind.as_str())
+    .bind(&mail.email)
+    .bind(mail.language.code())
+    .bind(mail.created_at)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
 /// Withdraws what was mailed or waits and would give an account away: links to reset its password or to change its
 /// address. Those that only verify its address stay; they are worth nothing for another.
 pub(crate) async fn withdraw_in(tx: &mut PgTransaction<'_>, account: Uuid) -> Result<(), StoreError> {

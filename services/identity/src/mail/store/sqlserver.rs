@@ -1,9 +1,9 @@
 //! Mails and links in SQL Server.
 
 use async_trait::async_trait;
-use platform_service::sqlserver::{Pool, SqlServerError, Transaction, begin, utc};
-use tiberius::{Row, ToSql};
-use time::{OffsetDateTime, PrimitiveDateTime};
+use platform_service::sqlserver::{Columns as _, Pool, Transaction, utc};
+use tiberius::Row;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::MailStore;
@@ -20,25 +20,14 @@ impl SqlServerMails {
     pub(crate) fn new(pool: Pool) -> Self {
         Self(pool)
     }
-
-    async fn query(&self, sql: &str, parameters: &[&dyn ToSql]) -> Result<Vec<Row>, StoreError> {
-        let mut connection = self.0.get().await.map_err(SqlServerError::from)?;
-        Ok(connection.query(sql, parameters).await?)
-    }
-
-    async fn execute(&self, sql: &str, parameters: &[&dyn ToSql]) -> Result<u64, StoreError> {
-        let mut connection = self.0.get().await.map_err(SqlServerError::from)?;
-        Ok(connection.execute(sql, parameters).await?)
-    }
 }
-
-const UNREADABLE: StoreError = StoreError::Corrupt("a column has another type or is empty");
 
 #[async_trait]
 impl MailStore for SqlServerMails {
     async fn take(&self, now: OffsetDateTime, until: OffsetDateTime) -> Result<Option<Mail>, StoreError> {
         loop {
             let rows = self
+                .0
                 .query(
                     "SELECT TOP (1) id, account_id, kind, email, language, created_at, attempts FROM mails
                      WHERE next_at <= @P1 ORDER BY next_at",
@@ -46,11 +35,11 @@ impl MailStore for SqlServerMails {
                 )
                 .await?;
             let Some(row) = rows.first() else { return Ok(None) };
-            let mut mail = read(row).ok_or(UNREADABLE)?;
+            let mut mail = read(row).ok_or(StoreError::UNREADABLE)?;
             // Whoever counts the attempt has it; another replica that saw the same row has not.
             let sql = "UPDATE mails SET attempts = @P3 + 1, next_at = @P2 WHERE id = @P1 AND attempts = @P3";
             let id = mail.id.as_bytes().as_slice();
-            if self.execute(sql, &[&id, &utc(until), &mail.attempts]).await? == 1 {
+            if self.0.execute(sql, &[&id, &utc(until), &mail.attempts]).await? == 1 {
                 mail.attempts += 1;
                 return Ok(Some(mail));
             }
@@ -58,12 +47,14 @@ impl MailStore for SqlServerMails {
     }
 
     async fn done(&self, id: Uuid) -> Result<(), StoreError> {
-        self.execute("DELETE FROM mails WHERE id = @P1", &[&id.as_bytes().as_slice()]).await.map(drop)
+        self.0.execute("DELETE FROM mails WHERE id = @P1", &[&id.as_bytes().as_slice()]).await?;
+        Ok(())
     }
 
     async fn postpone(&self, id: Uuid, at: OffsetDateTime) -> Result<(), StoreError> {
         let sql = "UPDATE mails SET next_at = @P2 WHERE id = @P1";
-        self.execute(sql, &[&id.as_bytes().as_slice(), &utc(at)]).await.map(drop)
+        self.0.execute(sql, &[&id.as_bytes().as_slice(), &utc(at)]).await?;
+        Ok(())
     }
 
     async fn insert_link(
@@ -74,11 +65,11 @@ impl MailStore for SqlServerMails {
         now: OffsetDateTime,
         expires_at: OffsetDateTime,
     ) -> Result<bool, StoreError> {
-        let mut tx = begin(&self.0).await?;
+        let mut tx = self.0.begin().await?;
         let (account, id) = (mail.account_id.as_bytes().as_slice(), mail.id.as_bytes().as_slice());
         // Account before mail, as in every change of an account, so that the two never wait for each other.
         let lock = "SELECT version FROM accounts WITH (HOLDLOCK) WHERE id = @P1";
-        tx.query(lock, &[&account]).await?.into_results().await?;
+        tx.query(lock, &[&account]).await?;
         // Whoever withdraws the mail meanwhile waits, and finds the link too.
         let kept = tx
             .execute(
@@ -96,7 +87,7 @@ impl MailStore for SqlServerMails {
             )
             .await?;
         tx.commit().await?;
-        Ok(kept.total() == 1)
+        Ok(kept == 1)
     }
 
     async fn link(
@@ -106,19 +97,40 @@ impl MailStore for SqlServerMails {
         now: OffsetDateTime,
     ) -> Result<Option<Link>, StoreError> {
         let rows = self
+            .0
             .query(
                 "SELECT account_id, email FROM mailed_links
                  WHERE token_hash = @P1 AND purpose = @P2 AND used_at IS NULL AND expires_at > @P3",
                 &[&hash.as_slice(), &purpose.as_str(), &utc(now)],
             )
             .await?;
-        let read = |row: &Row| Some(Link { account_id: id(row, "account_id")?, email: text(row, "email")? });
-        rows.first().map(|row| read(row).ok_or(UNREADABLE)).transpose()
+        let read = |row: &Row| Some(Link { account_id: row.id("account_id")?, email: row.text("email")? });
+        rows.first().map(|row| read(row).ok_or(StoreError::UNREADABLE)).transpose()
     }
 
     async fn sweep(&self, now: OffsetDateTime) -> Result<(), StoreError> {
-        self.execute("DELETE FROM mailed_links WHERE expires_at < @P1", &[&utc(now)]).await.map(drop)
+        self.0.execute("DELETE FROM mailed_links WHERE expires_at < @P1", &[&utc(now)]).await?;
+        Ok(())
     }
+}
+
+/// As [`enqueue_in`](super::enqueue_in).
+pub(crate) async fn enqueue_on_sqlserver(tx: &mut Transaction, mail: &Mail) -> Result<(), StoreError> {
+    tx.execute(
+        "INSERT INTO mails (id, account_id, kind, email, language, attempts, created_at, next_at)
+         SELECT @P1, @P2, @P3, @P4, @P5, 0, @P6, @P6
+         WHERE NOT EXISTS (SELECT 1 FROM mails WHERE account_id = @P2 AND kind = @P3 AND email = @P4)",
+        &[
+            &mail.id.as_bytes().as_slice(),
+            &mail.account_id.as_bytes().as_slice(),
+            &mail.kind.as_str(),
+            &mail.email.as_str(),
+            &mail.language.code(),
+            &utc(mail.created_at),
+        ],
+    )
+    .await?;
+    Ok(())
 }
 
 /// As [`withdraw_in`](super::withdraw_in).
@@ -134,22 +146,14 @@ pub(crate) async fn withdraw_on_sqlserver(tx: &mut Transaction, account: Uuid) -
     Ok(())
 }
 
-fn id(row: &Row, column: &str) -> Option<Uuid> {
-    row.try_get::<&[u8], _>(column).ok().flatten().and_then(|id| Uuid::from_slice(id).ok())
-}
-
-fn text(row: &Row, column: &str) -> Option<String> {
-    row.try_get::<&str, _>(column).ok().flatten().map(str::to_owned)
-}
-
 fn read(row: &Row) -> Option<Mail> {
     Some(Mail {
-        id: id(row, "id")?,
-        account_id: id(row, "account_id")?,
-        kind: Kind::parse(&text(row, "kind")?)?,
-        email: text(row, "email")?,
-        language: Language::parse(&text(row, "language")?)?,
-        created_at: row.try_get::<PrimitiveDateTime, _>("created_at").ok().flatten()?.assume_utc(),
-        attempts: row.try_get("attempts").ok()??,
+        id: row.id("id")?,
+        account_id: row.id("account_id")?,
+        kind: Kind::parse(&row.text("kind")?)?,
+        email: row.text("email")?,
+        language: Language::parse(&row.text("language")?)?,
+        created_at: row.instant("created_at")?,
+        attempts: row.value("attempts")?,
     })
 }

@@ -3,9 +3,9 @@
 use axum::extract;
 use axum::response::Response;
 
-use super::{WRONG_PASSWORD, whose};
+use super::{Owner, WRONG_PASSWORD};
 use crate::accounts::{AccountError, Password, Unacceptable};
-use crate::pages::form::{Field, FormView, Look};
+use crate::pages::form::{Field, FormOf, FormView, Look};
 use crate::pages::layout::{FormPage, Layout, page};
 use crate::pages::{Form, State, Visit, failed, go_to, protocol};
 
@@ -13,12 +13,8 @@ use crate::pages::{Form, State, Visit, failed, go_to, protocol};
 pub(in crate::pages) async fn end_sessions(
     extract::State(state): extract::State<State>,
     visit: Visit,
-    form: Form,
+    FormOf(Owner { session, account }, form): FormOf<Owner>,
 ) -> Response {
-    let (session, account) = match whose(&state, &visit).await {
-        Ok(found) => found,
-        Err(answer) => return answer,
-    };
     let ended = if form.text("session") == "all" {
         state.sessions.end_all(account.id, None).await
     } else {
@@ -45,12 +41,8 @@ pub(in crate::pages) async fn end_sessions(
 pub(in crate::pages) async fn withdraw(
     extract::State(state): extract::State<State>,
     visit: Visit,
-    form: Form,
+    FormOf(Owner { account, .. }, form): FormOf<Owner>,
 ) -> Response {
-    let account = match whose(&state, &visit).await {
-        Ok((_, account)) => account,
-        Err(answer) => return answer,
-    };
     match state.consents.withdraw(account.id, form.text("client_id")).await {
         // Once more is no mistake of the person's.
         Ok(_) => go_to("/identity/account?notice=withdrawn", None),
@@ -79,26 +71,16 @@ pub(in crate::pages) async fn sign_out(
     page
 }
 
-pub(in crate::pages) async fn show_delete(
-    extract::State(state): extract::State<State>,
-    visit: Visit,
-) -> Response {
-    match whose(&state, &visit).await {
-        Ok(_) => ask_delete(&visit, None),
-        Err(answer) => answer,
-    }
+pub(in crate::pages) async fn show_delete(visit: Visit, _: Owner) -> Response {
+    ask_delete(&visit, None)
 }
 
 /// Deletes the account of whoever gives its password once more.
 pub(in crate::pages) async fn delete(
     extract::State(state): extract::State<State>,
     visit: Visit,
-    form: Form,
+    FormOf(Owner { account, .. }, form): FormOf<Owner>,
 ) -> Response {
-    let account = match whose(&state, &visit).await {
-        Ok((_, account)) => account,
-        Err(answer) => return answer,
-    };
     let password = Password::typed(form.text("current_password"));
     let deleted = match state.accounts.check_own_password(&account, password).await {
         Ok(()) => state.accounts.delete(account.id).await,

@@ -4,10 +4,12 @@ mod endings;
 mod second_factor;
 mod view;
 
-use axum::extract;
+use axum::extract::{self, FromRequestParts};
 use axum::response::Response;
+use http::request::Parts;
 
-use super::{Form, State, Visit, failed, go_to, with_continue};
+use super::form::FormOf;
+use super::{State, Visit, failed, go_to, sign_in, with_continue};
 use crate::accounts::{self, Account, AccountError, Email, Password, Unacceptable};
 use crate::sessions::Session;
 pub(super) use endings::{delete, end_sessions, show_delete, sign_out, withdraw};
@@ -17,28 +19,40 @@ use view::{Wrong, render};
 const WRONG_PASSWORD: Unacceptable =
     Unacceptable { detail: "is not the password", key: "error-current-password-wrong" };
 
-/// Whose browser this is; whoever is signed in nowhere is asked to sign in first.
-#[allow(clippy::result_large_err, reason = "an answer is what it is")]
-async fn whose(state: &State, visit: &Visit) -> Result<(Session, Account), Response> {
-    match state.sessions.current(&visit.headers).await {
-        Ok(Some(found)) => Ok(found),
-        Ok(None) => Err(go_to(&with_continue("/identity/sign-in", Some("/identity/account")), None)),
-        Err(error) => Err(failed(visit, &AccountError::from(error))),
+/// Somebody who is signed in; whoever is signed in nowhere is asked to sign in first.
+pub(super) struct Owner {
+    session: Session,
+    account: Account,
+}
+
+impl FromRequestParts<State> for Owner {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Self::Rejection> {
+        match state.sessions.current(&parts.headers).await {
+            Ok(Some((session, account))) => Ok(Self { session, account }),
+            Ok(None) => Err(go_to(&with_continue("/identity/sign-in", Some("/identity/account")), None)),
+            Err(error) => {
+                let visit = Visit::new(&state.pages, &parts.uri, &parts.headers);
+                Err(failed(&visit, &AccountError::from(error)))
+            }
+        }
     }
 }
 
-pub(super) async fn show(extract::State(state): extract::State<State>, visit: Visit) -> Response {
-    match whose(&state, &visit).await {
-        Ok((session, account)) => render(&state, &visit, &session, &account, Wrong::default()).await,
-        Err(answer) => answer,
-    }
+pub(super) async fn show(
+    extract::State(state): extract::State<State>,
+    visit: Visit,
+    Owner { session, account }: Owner,
+) -> Response {
+    render(&state, &visit, &session, &account, Wrong::default()).await
 }
 
-pub(super) async fn save(extract::State(state): extract::State<State>, visit: Visit, form: Form) -> Response {
-    let (session, account) = match whose(&state, &visit).await {
-        Ok(found) => found,
-        Err(answer) => return answer,
-    };
+pub(super) async fn save(
+    extract::State(state): extract::State<State>,
+    visit: Visit,
+    FormOf(Owner { session, account }, form): FormOf<Owner>,
+) -> Response {
     let name = accounts::name(form.text("name"));
     let city = accounts::city(form.text("city"));
     let (name, city) = match (name, city) {
@@ -66,12 +80,8 @@ pub(super) async fn save(extract::State(state): extract::State<State>, visit: Vi
 pub(super) async fn change_password(
     extract::State(state): extract::State<State>,
     visit: Visit,
-    form: Form,
+    FormOf(Owner { session, account }, form): FormOf<Owner>,
 ) -> Response {
-    let (session, account) = match whose(&state, &visit).await {
-        Ok(found) => found,
-        Err(answer) => return answer,
-    };
     let email = Email::parse(&account.email).ok();
     let new = match state.accounts.chosen(form.text("new_password"), &account.name, email.as_ref()) {
         Ok(new) => new,
@@ -82,7 +92,10 @@ pub(super) async fn change_password(
     };
     let old = Password::typed(form.text("current_password"));
     match state.accounts.change_password(&account, old, new, Some(session.id)).await {
-        Ok(()) => go_to("/identity/account?notice=password-changed", None),
+        Ok(account) => {
+            let device = sign_in::remembered(&state, &account).await;
+            go_to("/identity/account?notice=password-changed", device)
+        }
         Err(AccountError::WrongPassword) => {
             let wrong = Wrong { current_password: Some(WRONG_PASSWORD), ..Wrong::default() };
             render(&state, &visit, &session, &account, wrong).await
@@ -94,12 +107,8 @@ pub(super) async fn change_password(
 pub(super) async fn change_email(
     extract::State(state): extract::State<State>,
     visit: Visit,
-    form: Form,
+    FormOf(Owner { session, account }, form): FormOf<Owner>,
 ) -> Response {
-    let (session, account) = match whose(&state, &visit).await {
-        Ok(found) => found,
-        Err(answer) => return answer,
-    };
     let text = form.text("email");
     let email = match Email::parse(text) {
         Ok(email) => email,
@@ -127,12 +136,8 @@ pub(super) async fn change_email(
 pub(super) async fn verify_again(
     extract::State(state): extract::State<State>,
     visit: Visit,
-    _: Form,
+    FormOf(Owner { account, .. }, _): FormOf<Owner>,
 ) -> Response {
-    let account = match whose(&state, &visit).await {
-        Ok((_, account)) => account,
-        Err(answer) => return answer,
-    };
     match state.accounts.verify_again(&account).await {
         Ok(()) => go_to("/identity/account?notice=mail-sent", None),
         Err(error) => failed(&visit, &error),

@@ -6,10 +6,10 @@ use axum::extract;
 use axum::response::Response;
 use http::{StatusCode, header};
 
-use super::{WRONG_PASSWORD, whose};
+use super::{Owner, WRONG_PASSWORD};
 use crate::accounts::{Account, AccountError, Password, Unacceptable};
 use crate::language::Texts as _;
-use crate::pages::form::{Field, FormView, Look};
+use crate::pages::form::{Field, FormOf, FormView, Look};
 use crate::pages::layout::{Layout, page};
 use crate::pages::second_factor::{Place, code_field, codes, secret, secret_again};
 use crate::pages::{Form, State, Visit, failed, go_to, sign_in};
@@ -47,23 +47,20 @@ enum Wrong {
     Code(Unacceptable),
 }
 
-pub(in crate::pages) async fn show(extract::State(state): extract::State<State>, visit: Visit) -> Response {
-    match whose(&state, &visit).await {
-        Ok((_, account)) => render(&state, &visit, &account, None).await,
-        Err(answer) => answer,
-    }
+pub(in crate::pages) async fn show(
+    extract::State(state): extract::State<State>,
+    visit: Visit,
+    Owner { account, .. }: Owner,
+) -> Response {
+    render(&state, &visit, &account, None).await
 }
 
 /// Shows a secret to whoever gives the password once more.
 pub(in crate::pages) async fn set_up(
     extract::State(state): extract::State<State>,
     visit: Visit,
-    form: Form,
+    FormOf(Owner { account, .. }, form): FormOf<Owner>,
 ) -> Response {
-    let account = match whose(&state, &visit).await {
-        Ok((_, account)) => account,
-        Err(answer) => return answer,
-    };
     let begun = match check_password(&state, &account, &form).await {
         Ok(()) => state.second_factors.begin(&account).await,
         Err(error) => Err(error),
@@ -78,12 +75,8 @@ pub(in crate::pages) async fn set_up(
 pub(in crate::pages) async fn confirm(
     extract::State(state): extract::State<State>,
     visit: Visit,
-    form: Form,
+    FormOf(Owner { session, account }, form): FormOf<Owner>,
 ) -> Response {
-    let (session, account) = match whose(&state, &visit).await {
-        Ok(found) => found,
-        Err(answer) => return answer,
-    };
     match state.second_factors.confirm(&account, form.text("code"), Some(session.id)).await {
         Ok(new) => {
             let mut answer = codes(&visit, &new, PAGE);
@@ -102,12 +95,8 @@ pub(in crate::pages) async fn confirm(
 pub(in crate::pages) async fn new_codes(
     extract::State(state): extract::State<State>,
     visit: Visit,
-    form: Form,
+    FormOf(Owner { account, .. }, form): FormOf<Owner>,
 ) -> Response {
-    let account = match whose(&state, &visit).await {
-        Ok((_, account)) => account,
-        Err(answer) => return answer,
-    };
     let new = match check_password(&state, &account, &form).await {
         Ok(()) => state.second_factors.new_codes(&account, form.text("code")).await,
         Err(error) => Err(error),
@@ -122,12 +111,8 @@ pub(in crate::pages) async fn new_codes(
 pub(in crate::pages) async fn turn_off(
     extract::State(state): extract::State<State>,
     visit: Visit,
-    form: Form,
+    FormOf(Owner { session, account }, form): FormOf<Owner>,
 ) -> Response {
-    let (session, account) = match whose(&state, &visit).await {
-        Ok(found) => found,
-        Err(answer) => return answer,
-    };
     let off = match check_password(&state, &account, &form).await {
         Ok(()) => state.second_factors.turn_off(&account, form.text("code"), Some(session.id)).await,
         Err(error) => Err(error),

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::accounts::StoreError;
 use crate::capability::Hash;
 use crate::keys::Sealed;
+use crate::mail::Mail;
 
 pub(crate) use postgres::{PostgresSecondFactors, apply_in};
 pub(crate) use sqlserver::{SqlServerSecondFactors, apply_on_sqlserver};
@@ -49,8 +50,9 @@ pub(crate) trait SecondFactorStore: Send + Sync {
     /// the same moment one succeeds.
     async fn accept(&self, account: Uuid, step: i64) -> Result<bool, StoreError>;
 
-    /// Spends a recovery code; answers `false` when there is none such. Of several at the same moment one succeeds.
-    async fn spend(&self, account: Uuid, code: &Hash) -> Result<bool, StoreError>;
+    /// Spends a recovery code, of which a mail tells; answers `false` when there is none such. Of several at the same
+    /// moment one succeeds.
+    async fn spend(&self, account: Uuid, code: &Hash, mail: &Mail) -> Result<bool, StoreError>;
 
     async fn codes_left(&self, account: Uuid) -> Result<u32, StoreError>;
 
@@ -79,6 +81,6 @@ pub(crate) trait SecondFactorStore: Send + Sync {
     /// Ends a step; answers whether it was there.
     async fn end_step(&self, step: &Hash) -> Result<bool, StoreError>;
 
-    /// Deletes steps that are over.
-    async fn sweep(&self, now: OffsetDateTime) -> Result<(), StoreError>;
+    /// Deletes steps that are over, and set-ups that were begun before `begun` and not confirmed.
+    async fn sweep(&self, now: OffsetDateTime, begun: OffsetDateTime) -> Result<(), StoreError>;
 }

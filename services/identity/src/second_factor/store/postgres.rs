@@ -9,6 +9,7 @@ use super::{Change, Kept, SecondFactorStore};
 use crate::accounts::StoreError;
 use crate::capability::Hash;
 use crate::keys::Sealed;
+use crate::mail::{self, Mail};
 
 /// Second factors in PostgreSQL. Cheap to clone.
 #[derive(Clone)]
@@ -65,10 +66,21 @@ impl SecondFactorStore for PostgresSecondFactors {
         Ok(accepted.rows_affected() == 1)
     }
 
-    async fn spend(&self, account: Uuid, code: &Hash) -> Result<bool, StoreError> {
+    async fn spend(&self, account: Uuid, code: &Hash, mail: &Mail) -> Result<bool, StoreError> {
+        let mut tx = self.0.begin().await?;
+        // Account before code, as in every change of an account, so that the two never wait for each other.
+        sqlx::query("SELECT 1 FROM accounts WHERE id = $1 FOR KEY SHARE")
+            .bind(account)
+            .execute(&mut *tx)
+            .await?;
         let sql = "DELETE FROM recovery_codes WHERE account_id = $1 AND code_hash = $2";
-        let spent = sqlx::query(sql).bind(account).bind(code.as_slice()).execute(&self.0).await?;
-        Ok(spent.rows_affected() == 1)
+        let spent = sqlx::query(sql).bind(account).bind(code.as_slice()).execute(&mut *tx).await?;
+        if spent.rows_affected() == 0 {
+            return Ok(false);
+        }
+        mail::enqueue_in(&mut tx, mail).await?;
+        tx.commit().await?;
+        Ok(true)
     }
 
     async fn codes_left(&self, account: Uuid) -> Result<u32, StoreError> {
@@ -131,8 +143,10 @@ impl SecondFactorStore for PostgresSecondFactors {
         Ok(sqlx::query(sql).bind(step.as_slice()).execute(&self.0).await?.rows_affected() == 1)
     }
 
-    async fn sweep(&self, now: OffsetDateTime) -> Result<(), StoreError> {
+    async fn sweep(&self, now: OffsetDateTime, begun: OffsetDateTime) -> Result<(), StoreError> {
         sqlx::query("DELETE FROM sign_in_steps WHERE expires_at < $1").bind(now).execute(&self.0).await?;
+        let sql = "DELETE FROM second_factors WHERE confirmed_at IS NULL AND created_at < $1";
+        sqlx::query(sql).bind(begun).execute(&self.0).await?;
         Ok(())
     }
 }

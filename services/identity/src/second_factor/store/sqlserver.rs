@@ -1,15 +1,16 @@
 //! Second factors in SQL Server.
 
 use async_trait::async_trait;
-use platform_service::sqlserver::{Pool, SqlServerError, Transaction, begin, utc};
-use tiberius::{Row, ToSql};
-use time::{OffsetDateTime, PrimitiveDateTime};
+use platform_service::sqlserver::{Columns as _, Pool, Transaction, utc};
+use tiberius::Row;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{Change, Kept, SecondFactorStore};
 use crate::accounts::StoreError;
 use crate::capability::Hash;
 use crate::keys::Sealed;
+use crate::mail::{self, Mail};
 
 /// Second factors in SQL Server. Cheap to clone.
 #[derive(Clone)]
@@ -19,31 +20,19 @@ impl SqlServerSecondFactors {
     pub(crate) fn new(pool: Pool) -> Self {
         Self(pool)
     }
-
-    async fn query(&self, sql: &str, parameters: &[&dyn ToSql]) -> Result<Vec<Row>, StoreError> {
-        let mut connection = self.0.get().await.map_err(SqlServerError::from)?;
-        Ok(connection.query(sql, parameters).await?)
-    }
-
-    async fn execute(&self, sql: &str, parameters: &[&dyn ToSql]) -> Result<u64, StoreError> {
-        let mut connection = self.0.get().await.map_err(SqlServerError::from)?;
-        Ok(connection.execute(sql, parameters).await?)
-    }
 }
-
-const UNREADABLE: StoreError = StoreError::Corrupt("a column has another type or is empty");
 
 #[async_trait]
 impl SecondFactorStore for SqlServerSecondFactors {
     async fn find(&self, account: Uuid) -> Result<Option<Kept>, StoreError> {
         let sql =
             "SELECT kek_id, secret, created_at, confirmed_at FROM second_factors WHERE account_id = @P1";
-        let rows = self.query(sql, &[&account.as_bytes().as_slice()]).await?;
-        rows.first().map(|row| read(row).ok_or(UNREADABLE)).transpose()
+        let rows = self.0.query(sql, &[&account.as_bytes().as_slice()]).await?;
+        rows.first().map(|row| read(row).ok_or(StoreError::UNREADABLE)).transpose()
     }
 
     async fn begin(&self, account: Uuid, sealed: &Sealed, now: OffsetDateTime) -> Result<bool, StoreError> {
-        let mut tx = begin(&self.0).await?;
+        let mut tx = self.0.begin().await?;
         let bytes = account.as_bytes().as_slice();
         // The lock on the account's row makes a change of it come wholly before, or wholly after and see this.
         let open = tx
@@ -52,8 +41,6 @@ impl SecondFactorStore for SqlServerSecondFactors {
                  WHERE id = @P1 AND second_factor_at IS NULL AND deleted_at IS NULL",
                 &[&bytes],
             )
-            .await?
-            .into_first_result()
             .await?;
         if open.is_empty() {
             tx.rollback().await?;
@@ -73,19 +60,29 @@ impl SecondFactorStore for SqlServerSecondFactors {
     async fn accept(&self, account: Uuid, step: i64) -> Result<bool, StoreError> {
         let sql = "UPDATE second_factors SET last_step = @P2
                    WHERE account_id = @P1 AND confirmed_at IS NOT NULL AND last_step < @P2";
-        Ok(self.execute(sql, &[&account.as_bytes().as_slice(), &step]).await? == 1)
+        Ok(self.0.execute(sql, &[&account.as_bytes().as_slice(), &step]).await? == 1)
     }
 
-    async fn spend(&self, account: Uuid, code: &Hash) -> Result<bool, StoreError> {
+    async fn spend(&self, account: Uuid, code: &Hash, mail: &Mail) -> Result<bool, StoreError> {
+        let mut tx = self.0.begin().await?;
+        let account = account.as_bytes().as_slice();
+        // Account before code, as in every change of an account, so that the two never wait for each other.
+        tx.query("SELECT version FROM accounts WITH (HOLDLOCK) WHERE id = @P1", &[&account]).await?;
         let sql = "DELETE FROM recovery_codes WHERE account_id = @P1 AND code_hash = @P2";
-        Ok(self.execute(sql, &[&account.as_bytes().as_slice(), &code.as_slice()]).await? == 1)
+        if tx.execute(sql, &[&account, &code.as_slice()]).await? == 0 {
+            tx.rollback().await?;
+            return Ok(false);
+        }
+        mail::enqueue_on_sqlserver(&mut tx, mail).await?;
+        tx.commit().await?;
+        Ok(true)
     }
 
     async fn codes_left(&self, account: Uuid) -> Result<u32, StoreError> {
         let sql = "SELECT COUNT(*) AS codes FROM recovery_codes WHERE account_id = @P1";
-        let rows = self.query(sql, &[&account.as_bytes().as_slice()]).await?;
-        let count = rows.first().and_then(|row| row.try_get::<i32, _>("codes").ok().flatten());
-        u32::try_from(count.ok_or(UNREADABLE)?).map_err(|_| UNREADABLE)
+        let rows = self.0.query(sql, &[&account.as_bytes().as_slice()]).await?;
+        let count = rows.first().and_then(|row| row.value::<i32>("codes"));
+        u32::try_from(count.ok_or(StoreError::UNREADABLE)?).map_err(|_| StoreError::UNREADABLE)
     }
 
     async fn open_step(
@@ -100,19 +97,15 @@ impl SecondFactorStore for SqlServerSecondFactors {
                    SELECT @P1, @P2, 0, @P4 FROM accounts WITH (UPDLOCK)
                    WHERE id = @P2 AND password_hash = @P3 AND locked_at IS NULL AND deleted_at IS NULL";
         let account = account.as_bytes().as_slice();
-        let opened = self.execute(sql, &[&step.as_slice(), &account, &password_hash, &utc(until)]).await?;
+        let opened = self.0.execute(sql, &[&step.as_slice(), &account, &password_hash, &utc(until)]).await?;
         Ok(opened == 1)
     }
 
     async fn step(&self, step: &Hash, most: i32, now: OffsetDateTime) -> Result<Option<Uuid>, StoreError> {
         let sql = "SELECT account_id FROM sign_in_steps
                    WHERE token_hash = @P1 AND tries < @P2 AND expires_at > @P3";
-        let rows = self.query(sql, &[&step.as_slice(), &most, &utc(now)]).await?;
-        let id = |row: &Row| {
-            let bytes = row.try_get::<&[u8], _>("account_id").ok().flatten();
-            bytes.and_then(|id| Uuid::from_slice(id).ok()).ok_or(UNREADABLE)
-        };
-        rows.first().map(id).transpose()
+        let rows = self.0.query(sql, &[&step.as_slice(), &most, &utc(now)]).await?;
+        rows.first().map(|row| row.id("account_id").ok_or(StoreError::UNREADABLE)).transpose()
     }
 
     async fn count_try(
@@ -125,16 +118,19 @@ impl SecondFactorStore for SqlServerSecondFactors {
         let sql = "UPDATE sign_in_steps SET tries = tries + 1
                    WHERE token_hash = @P1 AND account_id = @P2 AND tries < @P3 AND expires_at > @P4";
         let account = account.as_bytes().as_slice();
-        Ok(self.execute(sql, &[&step.as_slice(), &account, &most, &utc(now)]).await? == 1)
+        Ok(self.0.execute(sql, &[&step.as_slice(), &account, &most, &utc(now)]).await? == 1)
     }
 
     async fn end_step(&self, step: &Hash) -> Result<bool, StoreError> {
         let sql = "DELETE FROM sign_in_steps WHERE token_hash = @P1";
-        Ok(self.execute(sql, &[&step.as_slice()]).await? == 1)
+        Ok(self.0.execute(sql, &[&step.as_slice()]).await? == 1)
     }
 
-    async fn sweep(&self, now: OffsetDateTime) -> Result<(), StoreError> {
-        self.execute("DELETE FROM sign_in_steps WHERE expires_at < @P1", &[&utc(now)]).await.map(drop)
+    async fn sweep(&self, now: OffsetDateTime, begun: OffsetDateTime) -> Result<(), StoreError> {
+        self.0.execute("DELETE FROM sign_in_steps WHERE expires_at < @P1", &[&utc(now)]).await?;
+        let sql = "DELETE FROM second_factors WHERE confirmed_at IS NULL AND created_at < @P1";
+        self.0.execute(sql, &[&utc(begun)]).await?;
+        Ok(())
     }
 }
 
@@ -151,7 +147,7 @@ pub(crate) async fn apply_on_sqlserver(
             let sql = "UPDATE second_factors SET confirmed_at = @P3, last_step = @P4
                        WHERE account_id = @P1 AND secret = @P2 AND confirmed_at IS NULL";
             let confirmed = tx.execute(sql, &[&bytes, &secret.as_slice(), &utc(at), step]).await?;
-            if confirmed.total() == 0 {
+            if confirmed == 0 {
                 return Err(StoreError::SetUpOver);
             }
             codes.as_slice()
@@ -171,15 +167,9 @@ pub(crate) async fn apply_on_sqlserver(
 }
 
 fn read(row: &Row) -> Option<Kept> {
-    let instant = |column| -> Option<OffsetDateTime> {
-        row.try_get::<PrimitiveDateTime, _>(column).ok().flatten().map(PrimitiveDateTime::assume_utc)
-    };
     Some(Kept {
-        sealed: Sealed {
-            kek_id: row.try_get::<&str, _>("kek_id").ok().flatten()?.to_owned(),
-            bytes: row.try_get::<&[u8], _>("secret").ok().flatten()?.to_vec(),
-        },
-        created_at: instant("created_at")?,
-        confirmed_at: instant("confirmed_at"),
+        sealed: Sealed { kek_id: row.text("kek_id")?, bytes: row.bytes("secret")? },
+        created_at: row.instant("created_at")?,
+        confirmed_at: row.instant("confirmed_at"),
     })
 }

@@ -1,9 +1,9 @@
 //! Sessions in SQL Server.
 
 use async_trait::async_trait;
-use platform_service::sqlserver::{Pool, SqlServerError, Transaction, begin, utc};
+use platform_service::sqlserver::{Columns as _, Pool, Transaction, utc};
 use tiberius::{Row, ToSql};
-use time::{OffsetDateTime, PrimitiveDateTime};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{By, SessionStore};
@@ -22,22 +22,14 @@ impl SqlServerSessions {
     }
 
     async fn select(&self, rest: &str, parameters: &[&dyn ToSql]) -> Result<Vec<Session>, StoreError> {
-        let mut connection = self.0.get().await.map_err(SqlServerError::from)?;
         let sql = format!(
             "SELECT TOP (200) id, account_id, auth_time, amr, created_at, last_seen_at, expires_at, user_agent
              FROM sessions WHERE ended_at IS NULL AND expires_at > @P2 AND {rest}"
         );
-        let rows = connection.query(&sql, parameters).await?;
-        rows.iter().map(|row| read(row).ok_or(UNREADABLE)).collect()
-    }
-
-    async fn execute(&self, sql: &str, parameters: &[&dyn ToSql]) -> Result<u64, StoreError> {
-        let mut connection = self.0.get().await.map_err(SqlServerError::from)?;
-        Ok(connection.execute(sql, parameters).await?)
+        let rows = self.0.query(&sql, parameters).await?;
+        rows.iter().map(|row| read(row).ok_or(StoreError::UNREADABLE)).collect()
     }
 }
-
-const UNREADABLE: StoreError = StoreError::Corrupt("a column has another type or is empty");
 
 #[async_trait]
 impl SessionStore for SqlServerSessions {
@@ -57,6 +49,7 @@ impl SessionStore for SqlServerSessions {
     async fn insert(&self, session: &Session, cookie: &Hash, account: &Account) -> Result<bool, StoreError> {
         // The lock on the account's row makes a change of it come wholly before, or wholly after and see this.
         let inserted = self
+            .0
             .execute(
                 "INSERT INTO sessions (id, cookie_hash, account_id, auth_time, created_at, last_seen_at,
                                        expires_at, user_agent, amr)
@@ -84,6 +77,7 @@ impl SessionStore for SqlServerSessions {
 
     async fn renew(&self, session: &Session, cookie: &Hash) -> Result<bool, StoreError> {
         let renewed = self
+            .0
             .execute(
                 "UPDATE sessions SET cookie_hash = @P2, auth_time = @P3, last_seen_at = @P4,
                         expires_at = @P5, user_agent = @P6, amr = @P7
@@ -104,11 +98,12 @@ impl SessionStore for SqlServerSessions {
 
     async fn seen(&self, id: Uuid, at: OffsetDateTime) -> Result<(), StoreError> {
         let sql = "UPDATE sessions SET last_seen_at = @P2 WHERE id = @P1 AND last_seen_at < @P2";
-        self.execute(sql, &[&id.as_bytes().as_slice(), &utc(at)]).await.map(drop)
+        self.0.execute(sql, &[&id.as_bytes().as_slice(), &utc(at)]).await?;
+        Ok(())
     }
 
     async fn end(&self, id: Uuid, at: OffsetDateTime) -> Result<(), StoreError> {
-        let mut tx = begin(&self.0).await?;
+        let mut tx = self.0.begin().await?;
         for sql in [
             "UPDATE sessions SET ended_at = @P2 WHERE id = @P1 AND ended_at IS NULL",
             "UPDATE refresh_families SET revoked_at = @P2 WHERE session_id = @P1 AND revoked_at IS NULL",
@@ -119,7 +114,7 @@ impl SessionStore for SqlServerSessions {
     }
 
     async fn end_all(&self, account: Uuid, but: Option<Uuid>, at: OffsetDateTime) -> Result<(), StoreError> {
-        let mut tx = begin(&self.0).await?;
+        let mut tx = self.0.begin().await?;
         end_all_on_sqlserver(&mut tx, account, but, at).await?;
         Ok(tx.commit().await?)
     }
@@ -128,7 +123,8 @@ impl SessionStore for SqlServerSessions {
         let sql = "DELETE FROM sessions WHERE expires_at < @P1
                      AND NOT EXISTS (SELECT 1 FROM authorization_codes c WHERE c.session_id = sessions.id)
                      AND NOT EXISTS (SELECT 1 FROM refresh_families f WHERE f.session_id = sessions.id)";
-        self.execute(sql, &[&utc(before)]).await.map(drop)
+        self.0.execute(sql, &[&utc(before)]).await?;
+        Ok(())
     }
 }
 
@@ -154,18 +150,14 @@ pub(crate) async fn end_all_on_sqlserver(
 }
 
 fn read(row: &Row) -> Option<Session> {
-    let id = |column| row.try_get::<&[u8], _>(column).ok().flatten().and_then(|id| Uuid::from_slice(id).ok());
-    let instant = |column| -> Option<OffsetDateTime> {
-        row.try_get::<PrimitiveDateTime, _>(column).ok().flatten().map(PrimitiveDateTime::assume_utc)
-    };
     Some(Session {
-        id: id("id")?,
-        account_id: id("account_id")?,
-        auth_time: instant("auth_time")?,
-        methods: Methods::stored(row.try_get::<&str, _>("amr").ok().flatten()?),
-        created_at: instant("created_at")?,
-        last_seen_at: instant("last_seen_at")?,
-        expires_at: instant("expires_at")?,
-        user_agent: row.try_get::<&str, _>("user_agent").ok().flatten()?.to_owned(),
+        id: row.id("id")?,
+        account_id: row.id("account_id")?,
+        auth_time: row.instant("auth_time")?,
+        methods: Methods::stored(row.value("amr")?),
+        created_at: row.instant("created_at")?,
+        last_seen_at: row.instant("last_seen_at")?,
+        expires_at: row.instant("expires_at")?,
+        user_agent: row.text("user_agent")?,
     })
 }

@@ -11,8 +11,8 @@ use super::policy::Policy;
 use crate::accounts::StoreError;
 use crate::capability::Hash;
 
-pub(crate) use postgres::PostgresThrottle;
-pub(crate) use sqlserver::SqlServerThrottle;
+pub(crate) use postgres::{PostgresThrottle, forget_devices_in};
+pub(crate) use sqlserver::{SqlServerThrottle, forget_devices_on_sqlserver};
 
 /// Failures and known devices in the service's own database.
 #[async_trait]
@@ -34,13 +34,14 @@ pub(crate) trait ThrottleStore: Send + Sync {
     /// Whether this device was remembered for this account.
     async fn is_known(&self, device: &Hash, account: Uuid, now: OffsetDateTime) -> Result<bool, StoreError>;
 
-    /// Remembers a device for an account.
+    /// Remembers a new device for an account that still has this password; answers whether it has.
     async fn remember(
         &self,
         device: &Hash,
         account: Uuid,
+        password_hash: &str,
         expires_at: OffsetDateTime,
-    ) -> Result<(), StoreError>;
+    ) -> Result<bool, StoreError>;
 
     /// Deletes what is forgotten.
     async fn sweep(&self, now: OffsetDateTime) -> Result<(), StoreError>;

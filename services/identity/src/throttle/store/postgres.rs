@@ -1,7 +1,7 @@
 //! Failures and known devices in PostgreSQL.
 
 use async_trait::async_trait;
-use sqlx::PgPool;
+use sqlx::{PgPool, PgTransaction};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -86,18 +86,22 @@ impl ThrottleStore for PostgresThrottle {
         &self,
         device: &Hash,
         account: Uuid,
+        password_hash: &str,
         expires_at: OffsetDateTime,
-    ) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO known_devices (cookie_hash, account_id, expires_at) VALUES ($1, $2, $3)
-             ON CONFLICT (cookie_hash) DO UPDATE SET account_id = $2, expires_at = $3",
+    ) -> Result<bool, StoreError> {
+        // The lock on the account's row makes a new password come wholly before, or wholly after and see this.
+        let remembered = sqlx::query(
+            "INSERT INTO known_devices (cookie_hash, account_id, expires_at)
+             SELECT $1, $2, $3 FROM accounts
+             WHERE id = $2 AND password_hash = $4 AND deleted_at IS NULL FOR SHARE",
         )
         .bind(device.as_slice())
         .bind(account)
         .bind(expires_at)
+        .bind(password_hash)
         .execute(&self.0)
         .await?;
-        Ok(())
+        Ok(remembered.rows_affected() == 1)
     }
 
     async fn sweep(&self, now: OffsetDateTime) -> Result<(), StoreError> {
@@ -109,4 +113,11 @@ impl ThrottleStore for PostgresThrottle {
         }
         Ok(())
     }
+}
+
+/// Makes a stranger of every device that is known for an account, in a transaction of the caller's.
+pub(crate) async fn forget_devices_in(tx: &mut PgTransaction<'_>, account: Uuid) -> Result<(), StoreError> {
+    let sql = "DELETE FROM known_devices WHERE account_id = $1";
+    sqlx::query(sql).bind(account).execute(&mut **tx).await?;
+    Ok(())
 }

@@ -1,9 +1,9 @@
 //! Failures and known devices in SQL Server.
 
 use async_trait::async_trait;
-use platform_service::sqlserver::{Pool, SqlServerError, utc};
-use tiberius::{Row, ToSql};
-use time::{OffsetDateTime, PrimitiveDateTime};
+use platform_service::sqlserver::{Columns as _, Pool, Transaction, utc};
+use tiberius::ToSql;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::ThrottleStore;
@@ -18,15 +18,6 @@ pub(crate) struct SqlServerThrottle(Pool);
 impl SqlServerThrottle {
     pub(crate) fn new(pool: Pool) -> Self {
         Self(pool)
-    }
-
-    async fn query(&self, sql: &str, parameters: &[&dyn ToSql]) -> Result<Vec<Row>, StoreError> {
-        let mut connection = self.0.get().await.map_err(SqlServerError::from)?;
-        Ok(connection.query(sql, parameters).await?)
-    }
-
-    async fn execute(&self, sql: &str, parameters: &[&dyn ToSql]) -> Result<u64, SqlServerError> {
-        self.0.get().await.map_err(SqlServerError::from)?.execute(sql, parameters).await
     }
 }
 
@@ -50,6 +41,7 @@ impl ThrottleStore for SqlServerThrottle {
             ];
             // Every expression sees the row as it was before. The exponent ends at 20: an int holds no more.
             let counted = self
+                .0
                 .execute(
                     "UPDATE sign_in_failures SET
                          failures = CASE WHEN expires_at <= @P2 THEN 1 ELSE failures + 1 END,
@@ -69,11 +61,11 @@ impl ThrottleStore for SqlServerThrottle {
                 return Ok(None);
             }
             let sql = "SELECT blocked_until FROM sign_in_failures WHERE key_hash = @P1";
-            if let Some(row) = self.query(sql, &[&key.as_slice()]).await?.first() {
-                let until: Option<PrimitiveDateTime> = row.try_get("blocked_until")?;
-                return Ok(Some(until.map_or(now, PrimitiveDateTime::assume_utc)));
+            if let Some(row) = self.0.query(sql, &[&key.as_slice()]).await?.first() {
+                return Ok(Some(row.instant("blocked_until").ok_or(StoreError::UNREADABLE)?));
             }
             let inserted = self
+                .0
                 .execute(
                     "INSERT INTO sign_in_failures (key_hash, failures, last_at, blocked_until, expires_at)
                      VALUES (@P1, 1, @P2, CASE WHEN @P4 < 1 THEN DATEADD(second, @P5, @P2) ELSE '1970-01-01' END,
@@ -93,15 +85,15 @@ impl ThrottleStore for SqlServerThrottle {
     async fn take_back(&self, key: &Hash) -> Result<(), StoreError> {
         let key = key.as_slice();
         let sql = "DELETE FROM sign_in_failures WHERE key_hash = @P1 AND failures = 1";
-        self.execute(sql, &[&key]).await?;
+        self.0.execute(sql, &[&key]).await?;
         let sql = "UPDATE sign_in_failures SET failures = failures - 1, blocked_until = '1970-01-01'
                    WHERE key_hash = @P1 AND failures > 1";
-        self.execute(sql, &[&key]).await?;
+        self.0.execute(sql, &[&key]).await?;
         Ok(())
     }
 
     async fn forget(&self, key: &Hash) -> Result<(), StoreError> {
-        self.execute("DELETE FROM sign_in_failures WHERE key_hash = @P1", &[&key.as_slice()]).await?;
+        self.0.execute("DELETE FROM sign_in_failures WHERE key_hash = @P1", &[&key.as_slice()]).await?;
         Ok(())
     }
 
@@ -109,32 +101,37 @@ impl ThrottleStore for SqlServerThrottle {
         let sql =
             "SELECT 1 FROM known_devices WHERE cookie_hash = @P1 AND account_id = @P2 AND expires_at > @P3";
         let account = account.as_bytes().as_slice();
-        Ok(!self.query(sql, &[&device.as_slice(), &account, &utc(now)]).await?.is_empty())
+        Ok(!self.0.query(sql, &[&device.as_slice(), &account, &utc(now)]).await?.is_empty())
     }
 
     async fn remember(
         &self,
         device: &Hash,
         account: Uuid,
+        password_hash: &str,
         expires_at: OffsetDateTime,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
+        // The lock on the account's row makes a new password come wholly before, or wholly after and see this.
+        let sql = "INSERT INTO known_devices (cookie_hash, account_id, expires_at)
+                   SELECT @P1, @P2, @P3 FROM accounts WITH (UPDLOCK)
+                   WHERE id = @P2 AND password_hash = @P4 AND deleted_at IS NULL";
         let (device, account) = (device.as_slice(), account.as_bytes().as_slice());
-        let parameters: [&dyn ToSql; 3] = [&device, &account, &utc(expires_at)];
-        let sql = "UPDATE known_devices SET account_id = @P2, expires_at = @P3 WHERE cookie_hash = @P1";
-        if self.execute(sql, &parameters).await? == 1 {
-            return Ok(());
-        }
-        let sql = "INSERT INTO known_devices (cookie_hash, account_id, expires_at) VALUES (@P1, @P2, @P3)";
-        match self.execute(sql, &parameters).await {
-            Ok(_) => Ok(()),
-            Err(error) if error.is_duplicate() => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        Ok(self.0.execute(sql, &[&device, &account, &utc(expires_at), &password_hash]).await? == 1)
     }
 
     async fn sweep(&self, now: OffsetDateTime) -> Result<(), StoreError> {
-        self.execute("DELETE FROM sign_in_failures WHERE expires_at < @P1", &[&utc(now)]).await?;
-        self.execute("DELETE FROM known_devices WHERE expires_at < @P1", &[&utc(now)]).await?;
+        self.0.execute("DELETE FROM sign_in_failures WHERE expires_at < @P1", &[&utc(now)]).await?;
+        self.0.execute("DELETE FROM known_devices WHERE expires_at < @P1", &[&utc(now)]).await?;
         Ok(())
     }
+}
+
+/// As [`forget_devices_in`](super::forget_devices_in).
+pub(crate) async fn forget_devices_on_sqlserver(
+    tx: &mut Transaction,
+    account: Uuid,
+) -> Result<(), StoreError> {
+    let sql = "DELETE FROM known_devices WHERE account_id = @P1";
+    tx.execute(sql, &[&account.as_bytes().as_slice()]).await?;
+    Ok(())
 }

@@ -6,9 +6,8 @@ use async_trait::async_trait;
 use order_domain::{AddressFields, BuyerId, CourseId, InstructorId, LineSnapshot, NewLine, Order, OrderId};
 use platform_messaging::idempotency;
 use platform_money::{Currency, Money, Uuid};
-use platform_service::sqlserver::{Pool, SqlServerError, Transaction, begin, utc};
+use platform_service::sqlserver::{Columns as _, Pool, SqlServerError, Transaction, utc};
 use tiberius::{Row, ToSql};
-use time::PrimitiveDateTime;
 
 use super::row::{KeyText, OrderColumns, answer, claim};
 use crate::orders::application::{Claim, Orders, Position, RequestKey, StoreError, UnitOfWork, time_of};
@@ -20,11 +19,6 @@ pub(crate) struct SqlServerOrders(Pool);
 impl SqlServerOrders {
     pub(crate) fn new(pool: Pool) -> Self {
         Self(pool)
-    }
-
-    async fn query(&self, sql: &str, parameters: &[&dyn ToSql]) -> Result<Vec<Row>, StoreError> {
-        let mut connection = self.0.get().await.map_err(SqlServerError::from)?;
-        Ok(connection.query(sql, parameters).await?)
     }
 
     /// Orders with their lines, in the order of their rows. T-SQL has no arrays, so each id is a parameter;
@@ -43,7 +37,7 @@ impl SqlServerOrders {
             placeholders.join(", ")
         );
         let mut by_order: HashMap<Uuid, Vec<LineColumns>> = HashMap::new();
-        for row in self.query(&sql, &parameters).await? {
+        for row in self.0.query(&sql, &parameters).await? {
             let line = line(&row).ok_or_else(unreadable)?;
             by_order.entry(line.order).or_default().push(line);
         }
@@ -73,7 +67,7 @@ const COLUMNS: &str = "id, number, buyer, province, district, street, zip_code, 
 impl Orders for SqlServerOrders {
     async fn find(&self, id: OrderId) -> Result<Option<Order>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM orders WHERE id = @P1");
-        let rows = self.query(&sql, &[&id.0.as_bytes().as_slice()]).await?;
+        let rows = self.0.query(&sql, &[&id.0.as_bytes().as_slice()]).await?;
         Ok(self.with_lines(rows).await?.pop())
     }
 
@@ -90,7 +84,7 @@ impl Orders for SqlServerOrders {
              ORDER BY placed_at DESC, id DESC"
         );
         let (buyer, id) = (buyer.0.as_bytes().as_slice(), after.1.as_bytes().as_slice());
-        let rows = self.query(&sql, &[&buyer, &utc(time_of(after)), &id, &i64::from(count)]).await?;
+        let rows = self.0.query(&sql, &[&buyer, &utc(time_of(after)), &id, &i64::from(count)]).await?;
         self.with_lines(rows).await
     }
 
@@ -98,16 +92,16 @@ impl Orders for SqlServerOrders {
         let sql = "SELECT body_hmac, resource_id FROM idempotency
                    WHERE principal = @P1 AND route = @P2 AND [key] = @P3 AND expires_at >= sysutcdatetime()";
         let principal = key.principal.to_string();
-        let rows = self.query(sql, &[&principal.as_str(), &key.route, &key.key.as_str()]).await?;
+        let rows = self.0.query(sql, &[&principal.as_str(), &key.route, &key.key.as_str()]).await?;
         let Some(row) = rows.first() else { return Ok(Claim::New) };
         if row.try_get::<&[u8], _>("body_hmac")? != Some(key.body.as_slice()) {
             return Ok(Claim::OtherBody);
         }
-        Ok(id(row, "resource_id").map_or(Claim::New, |order| Claim::Done(OrderId(order))))
+        Ok(row.id("resource_id").map_or(Claim::New, |order| Claim::Done(OrderId(order))))
     }
 
     async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
-        Ok(Box::new(SqlServerWork(begin(&self.0).await?)))
+        Ok(Box::new(SqlServerWork(self.0.begin().await?)))
     }
 }
 
@@ -183,31 +177,23 @@ fn unreadable() -> StoreError {
     StoreError::Corrupt { id: Uuid::nil(), what: "a column has another type or is empty".to_owned() }
 }
 
-fn id(row: &Row, column: &str) -> Option<Uuid> {
-    row.try_get::<&[u8], _>(column).ok().flatten().and_then(|bytes| Uuid::from_slice(bytes).ok())
-}
-
-fn text(row: &Row, column: &str) -> Option<String> {
-    row.try_get::<&str, _>(column).ok().flatten().map(str::to_owned)
-}
-
 fn columns(row: &Row) -> Option<OrderColumns> {
     Some(OrderColumns {
-        id: id(row, "id")?,
-        number: text(row, "number")?,
-        buyer: id(row, "buyer")?,
+        id: row.id("id")?,
+        number: row.text("number")?,
+        buyer: row.id("buyer")?,
         address: AddressFields {
-            province: text(row, "province")?,
-            district: text(row, "district")?,
-            street: text(row, "street")?,
-            zip_code: text(row, "zip_code")?,
-            line: text(row, "line")?,
+            province: row.text("province")?,
+            district: row.text("district")?,
+            street: row.text("street")?,
+            zip_code: row.text("zip_code")?,
+            line: row.text("line")?,
         },
-        currency: text(row, "currency")?,
-        total: row.try_get("total").ok()??,
-        state: text(row, "state")?,
-        placed_at: row.try_get::<PrimitiveDateTime, _>("placed_at").ok()??.assume_utc(),
-        version: row.try_get("version").ok()??,
+        currency: row.text("currency")?,
+        total: row.value("total")?,
+        state: row.text("state")?,
+        placed_at: row.instant("placed_at")?,
+        version: row.value("version")?,
     })
 }
 
@@ -222,12 +208,12 @@ struct LineColumns {
 
 fn line(row: &Row) -> Option<LineColumns> {
     Some(LineColumns {
-        order: id(row, "order_id")?,
-        course: id(row, "course_id")?,
-        name: text(row, "name")?,
-        instructor: id(row, "instructor")?,
-        amount: row.try_get("amount").ok()??,
-        refunded: row.try_get("refunded").ok()??,
+        order: row.id("order_id")?,
+        course: row.id("course_id")?,
+        name: row.text("name")?,
+        instructor: row.id("instructor")?,
+        amount: row.value("amount")?,
+        refunded: row.value("refunded")?,
     })
 }
 

@@ -20,6 +20,7 @@ use tracing::{Instrument as _, Span};
 
 use super::ServerSettings;
 use super::series::AllSeries;
+use crate::keep::Keep;
 use crate::problem::{self, Problem};
 
 /// Where an answer says in which trace its request was handled.
@@ -36,7 +37,7 @@ struct Surroundings {
 
 /// Surrounds a component's routes with what every request gets. From the outside in: a span that continues
 /// the caller's trace, RED metrics by route, 503 for overload, for a late answer, 500 for a panic, and the
-/// limit on bodies. Unknown paths and methods answer problems too. Once `draining` is cancelled, each answer
+/// limit on bodies. Unknown paths and methods answer problems too. What does not say how it is kept must not be. Once `draining` is cancelled, each answer
 /// closes its connection, so that clients have left before the listener does.
 pub fn with_layers(router: Router, settings: &ServerSettings, draining: &CancellationToken) -> Router {
     let surroundings = Surroundings {
@@ -77,6 +78,7 @@ async fn surround(
     if let Some(value) = trace_id.and_then(|id| HeaderValue::try_from(id).ok()) {
         headers.insert(TRACE_ID_HEADER, value);
     }
+    headers.entry(header::CACHE_CONTROL).or_insert(Keep::Nothing.value());
     // HTTP/2 says it with a frame of its own when the server stops.
     if surroundings.draining.is_cancelled() && version < Version::HTTP_2 {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));

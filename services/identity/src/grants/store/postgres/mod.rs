@@ -1,16 +1,16 @@
 //! Grants in PostgreSQL.
 
+mod rows;
+
 use async_trait::async_trait;
-use sqlx::postgres::PgArguments;
-use sqlx::{FromRow, PgPool};
+use sqlx::PgPool;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{GrantStore, Named, StoreError, TokenState};
-use crate::accounts::Roles;
 use crate::grants::domain::{Code, Family, Holder, Rotation};
-use crate::oauth::{Hash, Scopes};
-use crate::sessions::Methods;
+use crate::oauth::Hash;
+use rows::{CodeRow, FamilyRow, HolderRow, INSERT_FAMILY, StateRow, family_query};
 
 /// Grants in PostgreSQL.
 pub(crate) struct PostgresGrants(PgPool);
@@ -226,32 +226,6 @@ impl GrantStore for PostgresGrants {
         Ok(rows.into_iter().zip(tokens).map(|(row, token)| row.into_state(token)).collect())
     }
 
-    async fn consent(&self, account: Uuid, client_id: &str) -> Result<Option<Scopes>, StoreError> {
-        let query = sqlx::query_scalar("SELECT scope FROM consents WHERE account_id = $1 AND client_id = $2");
-        let scope: Option<String> = query.bind(account).bind(client_id).fetch_optional(&self.0).await?;
-        Ok(scope.map(|scope| Scopes::stored(&scope)))
-    }
-
-    async fn give_consent(
-        &self,
-        account: Uuid,
-        client_id: &str,
-        scopes: &Scopes,
-        now: OffsetDateTime,
-    ) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO consents (account_id, client_id, scope, given_at) VALUES ($1, $2, $3, $4)
-             ON CONFLICT (account_id, client_id) DO UPDATE SET scope = $3, given_at = $4",
-        )
-        .bind(account)
-        .bind(client_id)
-        .bind(scopes.to_string())
-        .bind(now)
-        .execute(&self.0)
-        .await?;
-        Ok(())
-    }
-
     async fn use_assertion(&self, hash: &Hash, expires_at: OffsetDateTime) -> Result<bool, StoreError> {
         insert_once(&self.0, "used_assertions", hash, expires_at).await
     }
@@ -262,7 +236,7 @@ impl GrantStore for PostgresGrants {
 
     async fn sweep(&self, before: OffsetDateTime, limit: u32) -> Result<u64, StoreError> {
         let mut deleted = 0;
-        for (table, key) in super::super::sweeper::TABLES {
+        for (table, key) in crate::grants::sweeper::TABLES {
             let sql = format!(
                 "DELETE FROM {table} WHERE {key} IN (
                      SELECT {key} FROM {table} WHERE expires_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)"
@@ -283,158 +257,4 @@ async fn insert_once(
     let sql = format!("INSERT INTO {table} (jti_hash, expires_at) VALUES ($1, $2) ON CONFLICT DO NOTHING");
     let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(hash.as_slice()).bind(expires_at);
     Ok(query.execute(pool).await?.rows_affected() == 1)
-}
-
-/// To be followed by what must be there.
-const INSERT_FAMILY: &str =
-    "INSERT INTO refresh_families (id, client_id, account_id, session_id, scope, auth_time, current_hash,
-                                   rotated_at, created_at, idle_until, expires_at, amr)
-     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12";
-
-type Statement<'q> = sqlx::query::Query<'q, sqlx::Postgres, PgArguments>;
-
-/// With the values of [`INSERT_FAMILY`].
-fn family_query<'q>(family: &'q Family, query: Statement<'q>) -> Statement<'q> {
-    query
-        .bind(family.id)
-        .bind(&family.client_id)
-        .bind(family.account_id)
-        .bind(family.session_id)
-        .bind(family.scopes.to_string())
-        .bind(family.auth_time)
-        .bind(family.current.as_slice())
-        .bind(family.rotated_at)
-        .bind(family.created_at)
-        .bind(family.idle_until)
-        .bind(family.expires_at)
-        .bind(family.methods.as_str())
-}
-
-#[derive(FromRow)]
-struct CodeRow {
-    client_id: String,
-    account_id: Uuid,
-    session_id: Uuid,
-    redirect_uri: String,
-    scope: String,
-    nonce: Option<String>,
-    code_challenge: String,
-    auth_time: OffsetDateTime,
-    amr: String,
-    issued_at: OffsetDateTime,
-    expires_at: OffsetDateTime,
-    used_at: Option<OffsetDateTime>,
-    family_id: Option<Uuid>,
-}
-
-impl CodeRow {
-    fn into_code(self) -> Code {
-        Code {
-            client_id: self.client_id,
-            account_id: self.account_id,
-            session_id: self.session_id,
-            redirect_uri: self.redirect_uri,
-            scopes: Scopes::stored(&self.scope),
-            nonce: self.nonce,
-            challenge: self.code_challenge,
-            auth_time: self.auth_time,
-            methods: Methods::stored(&self.amr),
-            issued_at: self.issued_at,
-            expires_at: self.expires_at,
-            used_at: self.used_at,
-            family_id: self.family_id,
-        }
-    }
-}
-
-#[derive(FromRow)]
-struct FamilyRow {
-    id: Uuid,
-    client_id: String,
-    account_id: Uuid,
-    session_id: Option<Uuid>,
-    scope: String,
-    auth_time: OffsetDateTime,
-    amr: String,
-    current_hash: Vec<u8>,
-    previous_hash: Option<Vec<u8>>,
-    salt: Option<Vec<u8>>,
-    rotated_at: OffsetDateTime,
-    created_at: OffsetDateTime,
-    idle_until: OffsetDateTime,
-    expires_at: OffsetDateTime,
-    revoked_at: Option<OffsetDateTime>,
-    instructor: Option<bool>,
-    admin: Option<bool>,
-    email_verified: bool,
-    session_active: bool,
-}
-
-impl FamilyRow {
-    fn into_family(self) -> Result<(Family, Option<Holder>), StoreError> {
-        let hash = |bytes: Vec<u8>| Hash::try_from(bytes).map_err(|_| StoreError::Corrupt);
-        let holder = self.instructor.zip(self.admin).map(|(instructor, admin)| Holder {
-            roles: Roles { instructor, admin },
-            email_verified: self.email_verified,
-            session_active: self.session_active,
-        });
-        let family = Family {
-            id: self.id,
-            client_id: self.client_id,
-            account_id: self.account_id,
-            session_id: self.session_id,
-            scopes: Scopes::stored(&self.scope),
-            auth_time: self.auth_time,
-            methods: Methods::stored(&self.amr),
-            current: hash(self.current_hash)?,
-            previous: self.previous_hash.map(hash).transpose()?,
-            salt: self.salt.map(hash).transpose()?,
-            rotated_at: self.rotated_at,
-            created_at: self.created_at,
-            idle_until: self.idle_until,
-            expires_at: self.expires_at,
-            revoked_at: self.revoked_at,
-        };
-        Ok((family, holder))
-    }
-}
-
-#[derive(FromRow)]
-struct HolderRow {
-    instructor: bool,
-    admin: bool,
-    email_verified: bool,
-    session_active: bool,
-}
-
-impl HolderRow {
-    fn into_holder(self) -> Holder {
-        Holder {
-            roles: Roles { instructor: self.instructor, admin: self.admin },
-            email_verified: self.email_verified,
-            session_active: self.session_active,
-        }
-    }
-}
-
-#[derive(FromRow)]
-struct StateRow {
-    ended: bool,
-    instructor: Option<bool>,
-    admin: Option<bool>,
-    email_verified: bool,
-}
-
-impl StateRow {
-    fn into_state(self, token: &Named) -> TokenState {
-        match (self.ended, token.account, self.instructor.zip(self.admin)) {
-            (true, ..) | (false, Some(_), None) => TokenState::Ended,
-            (false, None, _) => TokenState::Service,
-            (false, Some(_), Some((instructor, admin))) => TokenState::User(Holder {
-                roles: Roles { instructor, admin },
-                email_verified: self.email_verified,
-                session_active: token.session.is_some(),
-            }),
-        }
-    }
 }
