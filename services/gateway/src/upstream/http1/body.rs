@@ -81,7 +81,6 @@ impl Body {
         self.send_on(context);
         let polled = self.poll_piece(context);
         if matches!(polled, Poll::Ready(Err(_))) {
-            count_broken();
             self.connection = None;
         }
         polled.map(Result::transpose)

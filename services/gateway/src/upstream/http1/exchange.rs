@@ -9,7 +9,7 @@ use super::body::Body;
 use super::head::Head;
 use super::parse::{Final, Parsed, parse};
 use super::sending::Sending;
-use super::{Broken, count_broken, poll_read};
+use super::{Broken, poll_read};
 use crate::forward::Resumable;
 use crate::upstream::Connection;
 
@@ -24,18 +24,11 @@ pub(crate) async fn exchange(
 ) -> Result<Response<Body>, Broken> {
     let mut exchange =
         Exchange { head, sending: Some(Sending::new(head, body)), refused: None, read: Vec::new() };
-    match poll_fn(|context| exchange.poll(&mut connection, context)).await {
-        Ok(last) => {
-            let Final { parts, ends, persists, rest } = last;
-            let persists = persists && exchange.refused.is_none();
-            let body = Body::new(connection, exchange.sending, ends, persists, rest);
-            Ok(Response::from_parts(parts, body))
-        }
-        Err(broken) => {
-            count_broken();
-            Err(broken)
-        }
-    }
+    let last = poll_fn(|context| exchange.poll(&mut connection, context)).await?;
+    let Final { parts, ends, persists, rest } = last;
+    let persists = persists && exchange.refused.is_none();
+    let body = Body::new(connection, exchange.sending, ends, persists, rest);
+    Ok(Response::from_parts(parts, body))
 }
 
 struct Exchange<'a> {
