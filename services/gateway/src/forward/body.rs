@@ -11,8 +11,6 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
-use crate::guard;
-
 /// A client has this long before its body begins to flow, and from then on must send at least this much on
 /// average; a slow one holds a connection to an upstream.
 const GRACE: Duration = Duration::from_secs(10);
@@ -160,13 +158,7 @@ impl Body for Resumable {
                 if shared.read.get() > shared.limit {
                     return shared.fail(Fault::TooLong, BodyError::TooLong(shared.limit));
                 }
-                Poll::Ready(Some(Ok(frame.into_trailers().map_or_else(
-                    |data| data,
-                    |mut trailers| {
-                        guard::trailers(&mut trailers);
-                        Frame::trailers(trailers)
-                    },
-                ))))
+                Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Err(error))) => shared.fail(Fault::Broken, BodyError::Broken(error)),
             Poll::Ready(None) => Poll::Ready(None),

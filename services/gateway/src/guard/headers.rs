@@ -83,24 +83,6 @@ pub(crate) fn response(headers: &mut HeaderMap, upstream: Name, https: bool) {
     cookies::response(headers, upstream, https);
 }
 
-/// Prepares a request's trailers. Whatever decides about a request stands in front of its body, where it was checked; a
-/// service that merges both must not get another one behind it (RFC 9110 §6.5.1).
-pub(crate) fn trailers(trailers: &mut HeaderMap) {
-    let decides = |name: &&HeaderName| {
-        let name = name.as_str();
-        is_removed(name)
-            || name.starts_with("content-")
-            || matches!(
-                name,
-                "authorization" | "cookie" | "host" | "trailer" | "cache-control" | "max-forwards"
-            )
-    };
-    let found: Vec<HeaderName> = trailers.keys().filter(decides).cloned().collect();
-    for name in found {
-        trailers.remove(name);
-    }
-}
-
 /// `TE: trailers` is the one hop-by-hop wish that can be kept: hyper passes trailers on.
 fn takes_trailers(headers: &HeaderMap) -> bool {
     headers

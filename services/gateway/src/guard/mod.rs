@@ -16,7 +16,7 @@ use platform_http::Problem;
 use platform_http::problem;
 
 pub(crate) use address::{Networks, Peer, client_address, forwarded_for};
-pub(crate) use headers::{REQUEST_ID, is_removed, is_upgrade, request, response, trailers};
+pub(crate) use headers::{REQUEST_ID, is_removed, is_upgrade, request, response};
 pub(crate) use host::check as check_host;
 pub(crate) use vouched::{Told, Vouched};
 

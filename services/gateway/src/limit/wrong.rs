@@ -12,8 +12,8 @@ use super::{Class, Key, Limits, network, too_many};
 /// The class of the routes file in which wrong tokens count, by address whatever it says.
 pub(crate) const WRONG_TOKENS: &str = "wrong-tokens";
 
-/// Without such a class. Clients whose tokens expire while they are used send some wrong ones too, and hundreds of
-/// them may share an address; twenty checks a second are a thousandth of a core.
+/// Without such a class. Who shares an address with many others must not be hindered by what few of them do wrong;
+/// twenty checks a second are a thousandth of a core.
 const DEFAULT: Limit = Limit { requests: 1200, per_seconds: 60, burst: 200, by: LimitBy::Address };
 
 /// Where a token comes from, and what may come from there.

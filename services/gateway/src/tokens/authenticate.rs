@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use http::{HeaderMap, header};
-use platform_auth::{CLOCK_DIFFERENCE, Rejection};
+use platform_auth::{CLOCK_DIFFERENCE, Invalid, Rejection};
 use platform_http::Problem;
 
 use super::exchange::digest;
@@ -41,10 +41,14 @@ pub(super) async fn caller(
         let rejected = Box::pin(tokens.authenticator.authenticate(headers));
         return Err(Refused::Token(rejected.await.err().unwrap_or(Rejection::Missing)));
     };
-    let known = callers.0.borrow_mut().get(value.as_bytes());
+    let known = callers.known.borrow_mut().get(value.as_bytes());
     let fresh = |it: &Rc<Caller>| now.instant.saturating_duration_since(it.checked) < TRUSTED;
     if let Some(known) = known.filter(|it| fresh(it) && !is_over(it, now)) {
         return Ok(known);
+    }
+    let digest = digest(value.as_bytes());
+    if callers.expired.borrow_mut().get(&digest).is_some() {
+        return Err(Refused::Token(Invalid::Expired.into()));
     }
     if let Some(spent) = address.is_spent()
         && !tokens.authenticator.knows(headers)
@@ -56,17 +60,19 @@ pub(super) async fn caller(
     let verified = match checked.await {
         Ok(verified) => verified,
         Err(rejection) => {
-            callers.0.borrow_mut().remove(value.as_bytes());
-            if matches!(rejection, Rejection::Invalid(_)) {
-                address.charge();
+            callers.known.borrow_mut().remove(value.as_bytes());
+            match rejection {
+                Rejection::Invalid(Invalid::Expired) => callers.expired.borrow_mut().put(digest, ()),
+                Rejection::Invalid(_) => address.charge(),
+                _ => {}
             }
             return Err(Refused::Token(rejection));
         }
     };
-    let slots = callers.0.borrow_mut().get(value.as_bytes()).map(|it| it.slots.clone()).unwrap_or_default();
-    let digest = digest(value.as_bytes());
+    let slots =
+        callers.known.borrow_mut().get(value.as_bytes()).map(|it| it.slots.clone()).unwrap_or_default();
     let caller = Rc::new(Caller { verified, digest, checked: now.instant, slots });
-    callers.0.borrow_mut().put(value.as_bytes().into(), caller.clone());
+    callers.known.borrow_mut().put(value.as_bytes().into(), caller.clone());
     Ok(caller)
 }
 

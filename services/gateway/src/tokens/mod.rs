@@ -78,11 +78,16 @@ impl Caller {
 
 /// The callers that one thread has seen, by what they sent in `Authorization`: what is shared is asked only now
 /// and then. To compare all of it is quicker than any digest that would do.
-pub(crate) struct Callers(RefCell<Bounded<Box<[u8]>, Rc<Caller>>>);
+pub(crate) struct Callers {
+    known: RefCell<Bounded<Box<[u8]>, Rc<Caller>>>,
+    /// What was good once and will never be again. A client may not know yet, and its address is not to blame.
+    expired: RefCell<Bounded<Digest, ()>>,
+}
 
 impl Default for Callers {
     fn default() -> Self {
-        Self(RefCell::new(Bounded::new(REMEMBERED)))
+        let (known, expired) = (Bounded::new(REMEMBERED), Bounded::new(REMEMBERED));
+        Self { known: RefCell::new(known), expired: RefCell::new(expired) }
     }
 }
 
@@ -109,7 +114,7 @@ impl Callers {
 
     /// Forgets tokens whose life is over.
     pub(crate) fn sweep(&self, now: Moment) {
-        self.0.borrow_mut().retain(|caller| !authenticate::is_over(caller, now));
+        self.known.borrow_mut().retain(|caller| !authenticate::is_over(caller, now));
     }
 }
 

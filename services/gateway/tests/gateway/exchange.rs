@@ -229,6 +229,8 @@ async fn a_route_without_exchange_passes_the_callers_own_token() {
     let address = identity.serve().await;
     let upstream = telling().await;
     let running = exchanging(upstream, address, &[]).await;
+    // Until it answers, it may not have read the first routes.
+    running.api.get("/").await.assert_status(200);
     let before = counted("gateway_reloads_total", &["loaded"]);
     let own = routes(upstream).replace("catalog, exchange: false, ", "catalog, ");
     replace(running.routes.path(), &own);

@@ -118,6 +118,8 @@ async fn new_routes_are_used() {
 async fn a_wrong_file_changes_nothing() {
     let upstream = telling().await;
     let running = gateway(upstream).await;
+    // Until it answers, it may not have read the first one.
+    running.api.get("/open").await.assert_status(200);
     let before = counted("gateway_reloads_total", &["refused"]);
     replace(running.routes.path(), &routes(upstream).replace("methods: [GET],", "methods: [],"));
     eventually(WITHIN, || async { counted("gateway_reloads_total", &["refused"]) > before }).await;

@@ -63,10 +63,17 @@ async fn too_many_wrong_tokens_are_a_429_and_known_good_ones_pass_all_the_same()
 }
 
 #[tokio::test]
-async fn good_tokens_count_for_nothing() {
+async fn good_tokens_and_those_that_were_good_once_count_for_nothing() {
     let gateway = strict().await;
+    let expired = || good(TestIssuer::shared()).claim("exp", 1).sign();
+    let same = expired();
     for _ in 0..20 {
         gateway.api.with_token(&good(TestIssuer::shared()).sign()).get(PATH).await.assert_status(200);
+        for token in [&expired(), &same] {
+            let refused = gateway.api.with_token(token).get(PATH).await;
+            refused.problem(401, "unauthenticated");
+            assert!(refused.header("www-authenticate").unwrap().contains("expired"));
+        }
     }
     gateway.api.with_token(&forged()).get(PATH).await.assert_status(401);
 }

@@ -107,7 +107,8 @@ pub(super) fn is_quiet(stream: &TcpStream) -> bool {
     }
 }
 
-/// An upstream has sent what belongs to no answer.
+/// A connection that could have been used again ends, since more has come on it than was asked for. Whatever else
+/// breaks one is counted where it is told: as a failure, or as an answer that was cut off.
 fn count_surplus() {
     metrics::counter!("gateway_upstream_connections_broken_total").increment(1);
 }
