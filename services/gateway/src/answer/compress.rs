@@ -61,10 +61,12 @@ impl Wish {
         if page || kind.starts_with("text/event-stream") || !TEXTS.iter().any(|it| kind.starts_with(it)) {
             return false;
         }
-        // A strong tag is for these very bytes, and clients send it back in `If-Match`.
-        let bound = [header::CONTENT_ENCODING, header::CONTENT_RANGE, header::ETAG];
+        // A strong tag is for these very bytes, and clients send it back in `If-Match`. A weak one is not.
+        let strong = headers.get(header::ETAG).is_some_and(|tag| !tag.as_bytes().starts_with(b"W/"));
+        let bound = [header::CONTENT_ENCODING, header::CONTENT_RANGE];
         response.status() == StatusCode::OK
             && length.unwrap_or(SHORTEST) >= SHORTEST
+            && !strong
             && !bound.iter().any(|name| headers.contains_key(name))
             && !text(header::CACHE_CONTROL).contains("no-transform")
     }
