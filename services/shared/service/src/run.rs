@@ -192,7 +192,8 @@ async fn live<C: Component>(
     let router = with_layers(routes, &common.server, &draining);
     let api_stop = CancellationToken::new();
     let drain = common.server.drain_timeout_seconds;
-    let api = Api { listener: listeners.api, router, draining: draining.clone(), stop: api_stop.clone(), drain };
+    let api =
+        Api { listener: listeners.api, router, draining: draining.clone(), stop: api_stop.clone(), drain };
     let api = match runtime.api_server.take() {
         Some(server) => tokio::spawn(server(api)),
         None => tokio::spawn(serve(api.listener, api.router, api.stop, api.drain)),
