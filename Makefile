@@ -44,7 +44,10 @@ generate: ## Write generated files anew (CRD, OpenAPI, events, Compose)
 	@bash e2e/generate.sh
 
 .PHONY: bench
-bench: tools ## Measure memory, binary size and start of each component
+bench: bench-platform bench-gateway bench-cache bench-operator bench-identity ## Measure all of the below (half an hour)
+
+.PHONY: bench-platform
+bench-platform: tools ## Measure memory, binary size and start of each component
 	@bash e2e/bench.sh
 
 .PHONY: bench-identity

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `make bench`: builds the platform as it is released, runs it as local processes and prints what each component
+# `make bench-platform`: builds the platform as it is released, runs it as local processes and prints what each component
 # takes: memory at rest, size, time until it is ready. Needs the ports of `make dev`, and the machine for itself.
 set -euo pipefail
 cd "$(dirname "$0")/.."

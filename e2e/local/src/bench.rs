@@ -1,4 +1,4 @@
-//! Memory, size and start of every component, measured at a platform that `dev` runs: what `make bench` prints.
+//! Memory, size and start of every component, measured at a platform that `dev` runs: what `make bench-platform` prints.
 //! It asks the running components and starts each of them some more times beside itself; it judges nothing but
 //! whether a budget holds, and leaves the platform as it was.
 
