@@ -10,13 +10,14 @@ cd "$(dirname "$0")/../.."
 rounds=${ROUNDS:-5}
 seconds=${SECONDS_EACH:-5}
 connections=${CONNECTIONS:-64}
-peers=${PEERS:-gateway nginx envoy envoy-uncached haproxy}
+peers=${PEERS:-gateway gateway-redis nginx envoy envoy-uncached haproxy}
 new_tokens=${NEW_TOKENS:-20000}
 work="$PWD/.run/bench-gateway"
 mkdir -p "$work"
 
 missing=()
 for program in nginx haproxy wrk; do command -v "$program" >/dev/null || missing+=("$program"); done
+if [[ "$peers" == *gateway-redis* ]]; then command -v redis-server >/dev/null || missing+=(redis-server); fi
 if ((${#missing[@]})); then apt-get install -y --no-install-recommends "${missing[@]}" >/dev/null; fi
 envoy=${ENVOY:-$work/envoy/bin/envoy}
 if [[ "$peers" == *envoy* && ! -x "$envoy" ]]; then
@@ -137,12 +138,19 @@ begin() { # name, port, core, command…
   pids+=("$!")
 }
 begin upstream 9300 1 nginx -c "$work/upstream.conf"
+begin_gateway() { # name, port, [setting…]
+  begin "$1" "$2" 0 env -i LISTEN_ADDR="127.0.0.1:$2" ADMIN_ADDR="127.0.0.1:$(($2 + 10))" \
+    PUBLIC_URL=http://localhost:8080 ROUTES_FILE="$work/routes.yaml" JWKS_URI="file://$work/jwks.json" \
+    SERVING_THREADS=1 LOG_FORMAT=text "${@:3}" "$gateway"
+}
 start() { # name
   case $1 in
-    gateway)
-      begin gateway 9301 0 env -i LISTEN_ADDR=127.0.0.1:9301 ADMIN_ADDR=127.0.0.1:9311 \
-        PUBLIC_URL=http://localhost:8080 ROUTES_FILE="$work/routes.yaml" JWKS_URI="file://$work/jwks.json" \
-        SERVING_THREADS=1 LOG_FORMAT=text "$gateway"
+    gateway) begin_gateway gateway 9301 ;;
+    # Limits are shared with other replicas, as they are in a platform.
+    gateway-redis)
+      begin redis 9306 1 redis-server --port 9306 --bind 127.0.0.1 --save '' --appendonly no
+      printf 'redis://127.0.0.1:9306/0' >"$work/redis"
+      begin_gateway gateway-redis 9307 REDIS_URL_FILE="$work/redis"
       ;;
     nginx) begin nginx 9302 0 nginx -c "$work/nginx.conf" ;;
     envoy) begin envoy 9303 0 "$envoy" -c "$work/envoy.json" --concurrency 1 --base-id 31 -l error ;;

@@ -7,7 +7,7 @@ use http::Response;
 
 use super::body::Body;
 use super::head::Head;
-use super::parse::{Final, Parsed, parse};
+use super::parse::{Final, LARGEST_HEAD, Parsed, parse};
 use super::sending::Sending;
 use super::{Broken, poll_read};
 use crate::forward::Resumable;
@@ -100,6 +100,10 @@ fn take(read: &mut Vec<u8>, bytes: &[u8], asked: &Head) -> Result<Option<Final>,
     }
     if !read.is_empty() {
         read.extend_from_slice(bytes);
+        // Only the end of a line can be the head's: whoever sends it byte by byte must not have all of it read each time.
+        if !bytes.contains(&b'\n') && read.len() < LARGEST_HEAD {
+            return Ok(None);
+        }
         let whole = std::mem::take(read);
         return take_whole(read, &whole, asked);
     }

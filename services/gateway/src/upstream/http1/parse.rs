@@ -10,7 +10,7 @@ use super::head::Head;
 use super::{Broken, Rubbish};
 
 /// The longest head of an answer, in bytes.
-const LARGEST_HEAD: usize = 64 * 1024;
+pub(super) const LARGEST_HEAD: usize = 64 * 1024;
 const MOST_HEADERS: usize = 100;
 
 /// A head that was read.
