@@ -5,12 +5,14 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use axum::Router;
 use foldhash::fast::RandomState;
 use platform_components::Name;
 use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::bounded::Bounded;
@@ -21,7 +23,7 @@ use crate::limit::{Limits, Load};
 use crate::log::{Log, Seen};
 use crate::patience::Patience;
 use crate::routes::{Compiled, Table};
-use crate::serve::Tls;
+use crate::serve::{Counted, Tls};
 use crate::tokens::{Callers, Tokens};
 use crate::upstream::{Pool, Upstream};
 
@@ -76,10 +78,14 @@ pub(crate) struct Core {
     random: Cell<u64>,
     calendar: Cell<Calendar>,
     draining: Cell<bool>,
+    /// What has left HTTP.
+    pub(crate) tunnels: TaskTracker,
+    /// This thread's connections.
+    connections: Arc<AtomicUsize>,
 }
 
 impl Core {
-    pub(crate) fn new(shared: Arc<Shared>, pages: Router) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, pages: Router, connections: Arc<AtomicUsize>) -> Self {
         let live = shared.live.borrow().clone();
         Self {
             shared,
@@ -93,6 +99,8 @@ impl Core {
             random: Cell::new(Uuid::new_v4().as_u64_pair().0 | 1),
             calendar: Cell::new(Calendar::new()),
             draining: Cell::new(false),
+            tunnels: TaskTracker::new(),
+            connections,
         }
     }
 
@@ -130,6 +138,11 @@ impl Core {
                 }
             }
         }
+    }
+
+    /// Counts one more connection.
+    pub(crate) fn count(&self) -> Counted {
+        Counted::new(&self.connections)
     }
 
     /// Clients are to go elsewhere from now on.

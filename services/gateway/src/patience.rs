@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use slab::Slab;
+use tokio::task::coop::Unconstrained;
 use tokio::time::{Instant, Sleep};
 
 /// Looks come every second, and what waits is seen by the second one of them at the latest.
@@ -41,9 +42,10 @@ impl Patience {
         mut work: Pin<&mut F>,
     ) -> Result<F::Output, Late> {
         let mut place = Place { patience: self, key: None };
-        let timer = || Box::pin(tokio::time::sleep_until(begun + limit));
+        // Whatever takes all of a turn must not take the clock's look, too.
+        let timer = || Box::pin(tokio::task::unconstrained(tokio::time::sleep_until(begun + limit)));
         // A limit that may be over before it is seen to wait.
-        let mut timed: Option<Pin<Box<Sleep>>> = (limit <= SEEN_AFTER).then(timer);
+        let mut timed: Option<Pin<Box<Unconstrained<Sleep>>>> = (limit <= SEEN_AFTER).then(timer);
         std::future::poll_fn(|context| {
             if let Poll::Ready(output) = work.as_mut().poll(context) {
                 return Poll::Ready(Ok(output));

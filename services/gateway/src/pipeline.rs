@@ -174,7 +174,7 @@ async fn pass<'a>(
             let answered = forward::send(core, route, upstream, parts, &vouched, &source).await;
             let answered = answered.map_err(|failure| answer::refusal(route, upstream, &failure))?;
             if answered.response.status() == http::StatusCode::SWITCHING_PROTOCOLS {
-                return switch::join(route, upgrade, answered, permit, now.instant);
+                return switch::join(core, route, upgrade, answered, permit, now.instant);
             }
             answer::pass_on(core, route, answered, permit, now.instant)
         }

@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::time::Instant;
 
 use crate::answer::{self, AnswerBody};
+use crate::core::Core;
 use crate::forward::Answered;
 use crate::guard;
 use crate::limit::Permit;
@@ -47,6 +48,7 @@ pub(crate) fn protocol(parts: &request::Parts) -> Option<HeaderValue> {
 /// # Errors
 /// A 503 when nobody had asked the upstream for it.
 pub(crate) fn join(
+    core: &Core,
     route: &Compiled,
     client: Option<OnUpgrade>,
     answered: Answered,
@@ -58,10 +60,10 @@ pub(crate) fn join(
         tracing::warn!(upstream = %route.upstream_name(), "the upstream switched protocols unasked");
         return Err(answer::rubbish(route.upstream_name()));
     };
-    let held = (answered.lease, permit);
+    let held = (answered.lease, permit, core.count());
     let idle = route.idle_timeout();
     let total = route.total_timeout();
-    tokio::task::spawn_local(async move {
+    let tunnel = core.tunnels.track_future(async move {
         let Ok(client) = client.await else { return };
         let stirred = Rc::new(Cell::new(true));
         let mut client = Noted { stream: TokioIo::new(client), stirred: stirred.clone() };
@@ -84,6 +86,7 @@ pub(crate) fn join(
         }
         drop(held);
     });
+    tokio::task::spawn_local(tunnel);
     Ok(switched(&head.headers))
 }
 

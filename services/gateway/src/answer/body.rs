@@ -101,7 +101,8 @@ impl Streaming {
         match self.body.poll_frame(context) {
             Poll::Ready(Some(Ok(frame))) => {
                 self.waiting = None;
-                if self.body.is_end_stream() {
+                // Nothing follows trailers, and nobody asks.
+                if frame.is_trailers() || self.body.is_end_stream() {
                     self.end();
                 }
                 Poll::Ready(Some(Ok(frame)))

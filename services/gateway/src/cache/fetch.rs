@@ -107,7 +107,7 @@ impl Fetch {
             let store = &shared.cache.store;
             match filled {
                 Filled::Whole(held) => {
-                    let variant = Arc::new(Variant::new(kept, held, freshness, begun, vary));
+                    let variant = Arc::new(Variant::new((kept.0, &kept.1), held, freshness, begun, vary));
                     if store.is_current(&variant, asked.place) {
                         store.keep(&asked.key, variant.clone(), asked.variants);
                     }
@@ -163,7 +163,7 @@ impl Fetch {
             self.lead.end(Outcome::Passed);
             return Ok(response);
         };
-        let variant = Arc::new(known.refreshed(headers, freshness, begun));
+        let variant = Arc::new(known.refreshed(&headers, freshness, begun));
         if store.is_current(&variant, self.asked.place) {
             store.keep(&self.asked.key, variant.clone(), self.asked.variants);
         }

@@ -22,6 +22,9 @@ use crate::answer::AnswerBody;
 /// An upstream that takes longer is read only as its client reads.
 const LONGEST: Duration = Duration::from_secs(60);
 
+/// Each takes some memory beside its bytes: what comes in crumbs is not kept.
+const MOST_PIECES: usize = 4096;
+
 /// How much may be filled.
 pub(super) struct Bounds {
     /// One body, in bytes.
@@ -105,7 +108,11 @@ impl Filling {
                 }
             };
             length += data.len() as u64;
-            if length > bounds.body || !bounds.account.grow(data.len() as u64, bounds.all) {
+            let pieces = self.state.borrow().pieces.len();
+            if length > bounds.body
+                || pieces >= MOST_PIECES
+                || !bounds.account.grow(data.len() as u64, bounds.all)
+            {
                 self.end(End::Rest(Some(Frame::data(data)), Box::new(body)));
                 return Filled::TooLong;
             }

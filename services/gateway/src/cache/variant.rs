@@ -75,13 +75,13 @@ pub(super) struct Variant {
 impl Variant {
     /// `vary`: what the answer's own names, with the values of the upstream's request.
     pub(super) fn new(
-        (status, headers): (StatusCode, HeaderMap),
+        (status, headers): (StatusCode, &HeaderMap),
         body: Arc<Held>,
         freshness: Freshness,
         begun: u64,
         vary: Vec<(HeaderName, Vec<HeaderValue>)>,
     ) -> Self {
-        Self { status, headers, body, freshness, begun, vary }
+        Self { status, headers: apart(headers), body, freshness, begun, vary }
     }
 
     /// Whether it answers a request with these headers (RFC 9111 §4.1).
@@ -102,8 +102,8 @@ impl Variant {
     }
 
     /// The same after the upstream has said that it still holds (RFC 9111 §3.2, §4.3.4).
-    pub(super) fn refreshed(&self, headers: HeaderMap, freshness: Freshness, begun: u64) -> Self {
-        Self { headers, freshness, begun, ..self.clone() }
+    pub(super) fn refreshed(&self, headers: &HeaderMap, freshness: Freshness, begun: u64) -> Self {
+        Self { headers: apart(headers), freshness, begun, ..self.clone() }
     }
 
     /// Its headers with those of a 304 in their place.
@@ -147,6 +147,13 @@ impl Variant {
         *response.headers_mut() = headers;
         response
     }
+}
+
+/// A copy that holds no more memory than it needs: an answer's head is a part of all that was read with it.
+fn apart(headers: &HeaderMap) -> HeaderMap {
+    let value =
+        |value: &HeaderValue| HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| value.clone());
+    headers.iter().map(|(name, it)| (name.clone(), value(it))).collect()
 }
 
 /// The values of what an answer's `Vary` names in its request.

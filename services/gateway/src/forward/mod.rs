@@ -182,6 +182,10 @@ async fn attempts(
         let failure = outcome.as_ref().err().map(tracing::field::display);
         tracing::debug!(upstream = %upstream.name, failure, "trying again");
         metrics::counter!("gateway_retries_total", "upstream" => upstream.name.as_str()).increment(1);
+        if let Ok(mut answered) = outcome {
+            // When all of it is here, its connection is good for another request.
+            drop(answered.response.body_mut().take_whole());
+        }
         if !upstream.has_other(endpoint) {
             let pause = PAUSES.get(retries as usize).or(PAUSES.last()).copied().unwrap_or_default();
             Box::pin(tokio::time::sleep(core.jittered(pause))).await;

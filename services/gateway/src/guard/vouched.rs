@@ -1,7 +1,6 @@
 //! What upstreams are told by the gateway and by nobody else: where they are called, by whom, in which request. Written
 //! once, as the lines that are sent.
 
-use std::io::Write as _;
 use std::net::IpAddr;
 use std::rc::Rc;
 
@@ -54,12 +53,15 @@ impl Vouched {
         self.client.len() + self.request_id.len() + self.traceparent.len() + 64
     }
 
-    /// Writes the lines into a head.
+    /// Writes the lines into a head, behind all others: in `Via` the last is whoever was last.
     pub(crate) fn write(&self, head: &mut Vec<u8>) {
         head.extend_from_slice(&self.client);
-        let via = if self.version == http::Version::HTTP_2 { "2" } else { "1.1" };
-        // Nothing that is written to memory fails.
-        let _ = write!(head, "via: {via} gateway\r\nx-request-id: ");
+        let via: &[u8] = match self.version {
+            http::Version::HTTP_2 => b"via: 2 gateway\r\nx-request-id: ",
+            http::Version::HTTP_10 => b"via: 1.0 gateway\r\nx-request-id: ",
+            _ => b"via: 1.1 gateway\r\nx-request-id: ",
+        };
+        head.extend_from_slice(via);
         head.extend_from_slice(self.request_id.as_bytes());
         head.extend_from_slice(b"\r\ntraceparent: ");
         head.extend_from_slice(self.traceparent.as_bytes());

@@ -28,6 +28,9 @@ pub(super) fn alone(route: &Route, limits: &BTreeMap<String, Limit>) -> Result<(
     if route.methods.is_empty() {
         return wrong("needs at least one method");
     }
+    if route.methods.iter().any(|method| method == "CONNECT") {
+        return wrong("can't take CONNECT: this is no proxy for anywhere");
+    }
     if let Some(method) = route.public_methods.iter().find(|it| !route.methods.contains(it)) {
         return Err(format!("has {method} among its `publicMethods` and not among its `methods`"));
     }

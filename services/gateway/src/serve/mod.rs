@@ -21,7 +21,8 @@ use platform_service::Api;
 use tokio::net::TcpStream;
 
 pub(crate) use self::tls::Tls;
-use self::worker::{Counted, Ends, Worker};
+pub(crate) use self::worker::Counted;
+use self::worker::{Ends, Worker};
 use crate::core::Shared;
 
 /// Pause after `accept` failed (no file descriptors left): hot looping would not free any.

@@ -33,17 +33,26 @@ pub(super) struct Ends {
 }
 
 /// Counts a connection until it is closed.
-pub(super) struct Counted(Arc<AtomicUsize>);
+#[derive(Debug)]
+pub(crate) struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    pub(crate) fn new(connections: &Arc<AtomicUsize>) -> Self {
+        connections.fetch_add(1, Ordering::Relaxed);
+        Self(connections.clone())
+    }
+}
 
 impl Worker {
     pub(super) fn start(number: usize, shared: &Arc<Shared>, router: &Router, ends: &Ends) -> Option<Self> {
         let (sender, accepted) = mpsc::unbounded_channel();
         let (end, ended) = oneshot::channel();
         let connections = Arc::new(AtomicUsize::new(0));
-        let (shared, router, ends) = (shared.clone(), router.clone(), ends.clone());
+        let core = (shared.clone(), router.clone(), connections.clone());
+        let ends = ends.clone();
         let run = move || {
             match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
-                Ok(runtime) => runtime.block_on(work(shared, router, accepted, ends)),
+                Ok(runtime) => runtime.block_on(work(core, accepted, ends)),
                 Err(error) => tracing::error!(%error, "a serving thread can't start"),
             }
             // Nobody waits any more only when the process ends.
@@ -63,8 +72,7 @@ impl Worker {
     }
 
     pub(super) fn take(&self, mut accepted: Accepted) {
-        self.connections.fetch_add(1, Ordering::Relaxed);
-        accepted.counted = Some(Counted(self.connections.clone()));
+        accepted.counted = Some(Counted::new(&self.connections));
         // A thread that is gone has logged why.
         drop(self.sender.send(accepted));
     }
@@ -82,13 +90,12 @@ impl Drop for Counted {
 }
 
 async fn work(
-    shared: Arc<Shared>,
-    router: Router,
+    (shared, router, connections): (Arc<Shared>, Router, Arc<AtomicUsize>),
     mut accepted: mpsc::UnboundedReceiver<Accepted>,
     ends: Ends,
 ) {
     let Ends { draining, stop, drain } = ends;
-    let core = Rc::new(Core::new(shared, router));
+    let core = Rc::new(Core::new(shared, router, connections));
     let keeper = core.clone();
     tokio::task::spawn_local(async move { keeper.keep_current().await });
     let paces = Rc::new(Paces::default());
@@ -128,7 +135,12 @@ async fn work(
     }
     drop(open);
     paces.finish();
-    if tokio::time::timeout(drain, closed.recv()).await.is_err() {
+    core.tunnels.close();
+    let all = async {
+        closed.recv().await;
+        core.tunnels.wait().await;
+    };
+    if tokio::time::timeout(drain, all).await.is_err() {
         tracing::warn!(seconds = drain.as_secs(), "requests were still running when the drain time was over");
     }
 }

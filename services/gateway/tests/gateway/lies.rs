@@ -67,6 +67,26 @@ async fn a_head_without_end_is_a_503() {
 }
 
 #[tokio::test]
+async fn interim_answers_without_end_are_a_503() {
+    let (ended, mut told) = tokio::sync::mpsc::channel(9);
+    let upstream = raw_upstream(move |mut stream| {
+        let ended = ended.clone();
+        async move {
+            read_head(&mut stream).await;
+            let many = "HTTP/1.1 100 Continue\r\n\r\n".repeat(1000);
+            while stream.write_all(many.as_bytes()).await.is_ok() {}
+            ended.send(()).await.unwrap();
+        }
+    })
+    .await;
+    let running = gateway_of("web", &format!("http://{upstream}"), "timeoutSeconds: 20").await;
+    let before = failures("web", "rubbish");
+    running.api.get("/").await.problem(503, "unavailable");
+    assert_eq!(failures("web", "rubbish"), before + 1.0);
+    told.recv().await.unwrap();
+}
+
+#[tokio::test]
 async fn an_upstream_that_leaves_http_unasked_is_a_503() {
     let upstream = raw_upstream(|mut stream| async move {
         read_head(&mut stream).await;

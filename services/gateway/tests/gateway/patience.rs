@@ -89,6 +89,10 @@ async fn a_total_time_holds_for_slow_readers_too() {
 /// A gateway that handles four requests at a time, whose upstream switches to a protocol in which it repeats what
 /// it gets, greeting first.
 async fn switching(more: &str) -> Running {
+    switching_with(more, &[("MAX_ACTIVE_REQUESTS", "4")]).await
+}
+
+async fn switching_with(more: &str, settings: &[(&str, &str)]) -> Running {
     let upstream = raw_upstream(|mut stream| async move {
         read_head(&mut stream).await;
         let answer = "HTTP/1.1 101 Switching Protocols\r\nupgrade: echo\r\nconnection: upgrade\r\n\r\nhello";
@@ -108,7 +112,7 @@ routes:
   - {{path: /, upstream: photostock, methods: [GET], bodyLimitBytes: 0, {more}}}
 "
     );
-    start(&routes, &[("MAX_ACTIVE_REQUESTS", "4")]).await
+    start(&routes, settings).await
 }
 
 /// A client that has left HTTP.
@@ -139,6 +143,23 @@ async fn who_has_left_http_keeps_a_requests_place_until_it_ends() {
     // The upstream answers a plain request with a switch that nobody asked for, which is another 503.
     let free = || async { !running.api.get("/").await.text().contains("too busy") };
     platform_testkit::eventually(WITHIN, free).await;
+}
+
+#[tokio::test]
+async fn who_has_left_http_counts_as_a_connection_and_has_the_time_of_the_drain() {
+    let running = switching_with("idleTimeoutSeconds: 60", &[("MAX_CONNECTIONS", "1")]).await;
+    let mut stream = joined(&running).await;
+    let mut refused = TcpStream::connect(running.address()).await.unwrap();
+    assert_eq!(refused.read(&mut [0; 10]).await.unwrap_or(0), 0, "there is no place for another");
+    let address = running.address();
+    let stopped = tokio::spawn(running.component.stop());
+    platform_testkit::eventually(WITHIN, || async { TcpStream::connect(address).await.is_err() }).await;
+    stream.write_all(b"ping").await.unwrap();
+    let mut part = [0; 4];
+    stream.read_exact(&mut part).await.unwrap();
+    assert_eq!(&part, b"ping");
+    drop(stream);
+    stopped.await.unwrap().unwrap();
 }
 
 #[tokio::test]

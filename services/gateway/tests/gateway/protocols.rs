@@ -1,5 +1,6 @@
 //! What there is beyond one request and one answer: interim answers, trailers, upgrades, events, HTTP/2.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -9,6 +10,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use crate::apart::Apart;
 use crate::support::{WITHIN, gateway, raw, raw_upstream, read_head, rest, routes, start, statuses, telling};
 
 #[tokio::test]
@@ -40,10 +42,11 @@ async fn trailers_pass_to_who_takes_them() {
         drop(stream.write_all(answer.as_bytes()).await);
     })
     .await;
-    let running = gateway(upstream).await;
+    let running = Apart::start(&routes(upstream), &[]).await;
     let request = "GET /open HTTP/1.1\r\nhost: x\r\nte: trailers\r\nconnection: te, close\r\n\r\n";
     let answer = raw(running.address(), request).await;
     assert!(answer.contains("hello") && answer.contains("x-sum: 42"), "{answer}");
+    running.counts_are(&BTreeMap::new(), "an answer with trailers").await;
 }
 
 #[tokio::test]
@@ -176,4 +179,21 @@ async fn only_a_trusted_proxy_names_the_client() {
     let api = running.api.with("x-forwarded-for", "1.1.1.1, 203.0.113.7, 127.0.0.9");
     let told: Value = api.get("/").await.expect(200).json();
     assert_eq!(told["headers"]["x-forwarded-for"], "203.0.113.7");
+}
+
+#[tokio::test]
+async fn nobody_leaves_http_in_the_middle_of_a_request() {
+    let upstream = raw_upstream(|mut stream| async move {
+        read_head(&mut stream).await;
+        let answer = "HTTP/1.1 101 Switching Protocols\r\nupgrade: mine\r\nconnection: upgrade\r\n\r\nhello";
+        drop(stream.write_all(answer.as_bytes()).await);
+        drop(stream.read_to_end(&mut Vec::new()).await);
+    })
+    .await;
+    let running = gateway(upstream).await;
+    let mut stream = TcpStream::connect(running.address()).await.unwrap();
+    let begun = "POST /open HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: mine\r\ncontent-length: 10\r\n\r\nhalf";
+    stream.write_all(begun.as_bytes()).await.unwrap();
+    let head = read_head(&mut stream).await;
+    assert!(head.starts_with("HTTP/1.1 503"), "{head}");
 }

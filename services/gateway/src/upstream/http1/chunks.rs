@@ -24,7 +24,9 @@ pub(super) struct Chunks {
 enum At {
     /// In a chunk's size, which has so many digits so far.
     Size(u64, u8),
-    /// Behind it, until the line ends.
+    /// Behind it, where there are blanks.
+    Blank(u64),
+    /// Behind those, until the line ends.
     Extension(u64),
     /// At the second half of that line's end.
     SizeEnd(u64),
@@ -78,19 +80,15 @@ impl Chunks {
     /// Where the reader is after `byte`.
     fn after(&mut self, byte: u8) -> Result<At, Rubbish> {
         Ok(match (self.at, byte) {
-            (At::Size(size, 1..) | At::Extension(size), b'\r') => At::SizeEnd(size),
-            (At::Size(size, 1..), b';' | b' ' | b'\t') => At::Extension(size),
+            (At::Size(size, 1..) | At::Blank(size) | At::Extension(size), b'\r') => At::SizeEnd(size),
+            (At::Size(size, 1..) | At::Blank(size), b';') => At::Extension(size),
+            (At::Size(size, 1..), b' ' | b'\t') => At::Blank(size),
+            (At::Blank(size), b' ' | b'\t') => self.extend(At::Blank(size))?,
             (At::Size(size, digits @ ..MOST_DIGITS), byte) => {
                 let digit = char::from(byte).to_digit(16).ok_or(Rubbish::Chunk)?;
                 At::Size((size << 4) | u64::from(digit), digits + 1)
             }
-            (At::Extension(size), byte) if byte != b'\n' => {
-                self.extensions += 1;
-                if self.extensions > MOST_EXTENSIONS {
-                    return Err(Rubbish::LongChunk);
-                }
-                At::Extension(size)
-            }
+            (At::Extension(size), byte) if byte != b'\n' => self.extend(At::Extension(size))?,
             (At::SizeEnd(0), b'\n') => At::Trailers,
             (At::SizeEnd(size), b'\n') => At::Data(size),
             (At::DataReturn, b'\r') => At::DataEnd,
@@ -98,6 +96,11 @@ impl Chunks {
             (At::Trailers, byte) => self.trail(byte)?,
             _ => return Err(Rubbish::Chunk),
         })
+    }
+
+    fn extend(&mut self, at: At) -> Result<At, Rubbish> {
+        self.extensions += 1;
+        if self.extensions > MOST_EXTENSIONS { Err(Rubbish::LongChunk) } else { Ok(at) }
     }
 
     /// Keeps the trailers' bytes until the empty line behind them.
@@ -117,8 +120,9 @@ impl Chunks {
 
 fn trailers(bytes: &[u8]) -> Result<HeaderMap, Rubbish> {
     let mut room = [httparse::EMPTY_HEADER; MOST_TRAILERS];
-    let httparse::Status::Complete((_, fields)) = httparse::parse_headers(bytes, &mut room)? else {
-        return Err(Rubbish::Chunk);
+    let fields = match httparse::parse_headers(bytes, &mut room)? {
+        httparse::Status::Complete((length, fields)) if length == bytes.len() => fields,
+        _ => return Err(Rubbish::Chunk),
     };
     let field = |field: &httparse::Header<'_>| {
         let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| Rubbish::Header)?;
@@ -174,6 +178,8 @@ mod tests {
             " 5\r\nhello\r\n",
             "5\nhello\r\n",
             "5;a\nhello\r\n",
+            "5 x\r\nhello\r\n",
+            "0\r\nx: a\n\nmore\r\n\r\n",
             "5\r\nhelloXX0\r\n\r\n",
             "5\r\nhello\n0\r\n\r\n",
             "FFFFFFFFFFFFFFFFF\r\nhello\r\n",

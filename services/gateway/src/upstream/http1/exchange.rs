@@ -7,11 +7,14 @@ use http::Response;
 
 use super::body::Body;
 use super::head::Head;
-use super::parse::{Final, LARGEST_HEAD, Parsed, parse};
+use super::parse::{Ends, Final, LARGEST_HEAD, Parsed, parse};
 use super::sending::Sending;
-use super::{Broken, poll_read};
+use super::{Broken, Rubbish, poll_read};
 use crate::forward::Resumable;
 use crate::upstream::Connection;
+
+/// Answers that come before the answer (RFC 9110 §15.2). Nobody has use for more.
+const MOST_INTERIM: u32 = 16;
 
 /// Sends a request and waits for the head of its answer. The body, of both, may still be on its way then.
 ///
@@ -22,8 +25,12 @@ pub(crate) async fn exchange(
     head: &Head,
     body: Resumable,
 ) -> Result<Response<Body>, Broken> {
-    let mut exchange =
-        Exchange { head, sending: Some(Sending::new(head, body)), refused: None, read: Vec::new() };
+    let mut exchange = Exchange {
+        head,
+        sending: Some(Sending::new(head, body)),
+        refused: None,
+        reading: Reading::default(),
+    };
     let last = poll_fn(|context| exchange.poll(&mut connection, context)).await?;
     let Final { parts, ends, persists, rest } = last;
     let persists = persists && exchange.refused.is_none();
@@ -37,8 +44,16 @@ struct Exchange<'a> {
     sending: Option<Sending>,
     /// Why the rest could not be sent. There may be an answer that says more.
     refused: Option<Broken>,
-    /// What was read of a head that is not complete.
-    read: Vec<u8>,
+    reading: Reading,
+}
+
+/// What was read so far.
+#[derive(Default)]
+struct Reading {
+    /// Of a head that is not complete.
+    part: Vec<u8>,
+    /// How many answers came that are not yet the answer.
+    interim: u32,
 }
 
 impl Exchange<'_> {
@@ -52,7 +67,7 @@ impl Exchange<'_> {
         }
         loop {
             let read =
-                poll_read(&mut connection.stream, context, |bytes| take(&mut self.read, bytes, self.head));
+                poll_read(&mut connection.stream, context, |bytes| self.reading.take(bytes, self.head));
             let taken = match read {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Ok(taken)) => taken,
@@ -84,40 +99,48 @@ impl Exchange<'_> {
         Ok(())
     }
 
-    /// Nobody can have understood a request of which the head was not even sent.
+    /// Nobody can have understood a request of which the head was not even sent, nor leave HTTP in the middle of one.
     fn check(&self, last: Final) -> Result<Final, Broken> {
+        let switched = matches!(last.ends, Ends::Never);
         match &self.sending {
-            Some(sending) if !sending.is_past_head() => Err(Broken::Early),
+            Some(sending) if switched || !sending.is_past_head() => Err(Broken::Early),
+            None if switched && self.refused.is_some() => Err(Broken::Early),
             _ => Ok(last),
         }
     }
 }
 
-/// Adds `bytes` to what was `read` before, and takes heads off it until there is one that is the answer's.
-fn take(read: &mut Vec<u8>, bytes: &[u8], asked: &Head) -> Result<Option<Final>, Broken> {
-    if bytes.is_empty() {
-        return Err(Broken::Closed);
-    }
-    if !read.is_empty() {
-        read.extend_from_slice(bytes);
+impl Reading {
+    /// Adds `bytes` to what was read before, and takes heads off it until there is one that is the answer's.
+    fn take(&mut self, bytes: &[u8], asked: &Head) -> Result<Option<Final>, Broken> {
+        if bytes.is_empty() {
+            return Err(Broken::Closed);
+        }
+        if self.part.is_empty() {
+            return self.take_whole(bytes, asked);
+        }
+        self.part.extend_from_slice(bytes);
         // Only the end of a line can be the head's: whoever sends it byte by byte must not have all of it read each time.
-        if !bytes.contains(&b'\n') && read.len() < LARGEST_HEAD {
+        if !bytes.contains(&b'\n') && self.part.len() < LARGEST_HEAD {
             return Ok(None);
         }
-        let whole = std::mem::take(read);
-        return take_whole(read, &whole, asked);
+        let whole = std::mem::take(&mut self.part);
+        self.take_whole(&whole, asked)
     }
-    take_whole(read, bytes, asked)
-}
 
-fn take_whole(read: &mut Vec<u8>, mut bytes: &[u8], asked: &Head) -> Result<Option<Final>, Broken> {
-    loop {
-        match parse(bytes, asked)? {
-            Parsed::Final(last) => return Ok(Some(*last)),
-            Parsed::Interim(length) => bytes = bytes.get(length..).unwrap_or_default(),
-            Parsed::Partly => {
-                read.extend_from_slice(bytes);
-                return Ok(None);
+    fn take_whole(&mut self, mut bytes: &[u8], asked: &Head) -> Result<Option<Final>, Broken> {
+        loop {
+            match parse(bytes, asked)? {
+                Parsed::Final(last) => return Ok(Some(*last)),
+                Parsed::Interim(_) if self.interim == MOST_INTERIM => return Err(Rubbish::Interim.into()),
+                Parsed::Interim(length) => {
+                    self.interim += 1;
+                    bytes = bytes.get(length..).unwrap_or_default();
+                }
+                Parsed::Partly => {
+                    self.part.extend_from_slice(bytes);
+                    return Ok(None);
+                }
             }
         }
     }

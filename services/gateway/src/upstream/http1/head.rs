@@ -54,8 +54,8 @@ fn write(parts: &Parts, host: &HeaderValue, vouched: &Vouched, framing: Framing)
     bytes.put_slice(b" HTTP/1.1\r\nhost: ");
     bytes.put_slice(host.as_bytes());
     bytes.put_slice(b"\r\n");
-    vouched.write(&mut bytes);
     write_headers(&mut bytes, parts.headers.iter().filter(|(name, _)| !frames(name)));
+    vouched.write(&mut bytes);
     match framing {
         Framing::Length(length) => write_length(&mut bytes, length),
         Framing::Chunked => bytes.put_slice(b"transfer-encoding: chunked\r\n"),
@@ -154,7 +154,7 @@ mod tests {
         let (_, text) = head(request(), None);
         assert_eq!(text, "POST /v1/a?b=c HTTP/1.1\r\nhost: demo:8080\r\n…\r\ncontent-length: 0\r\n\r\n");
         let (_, text) = head(http::Request::get("/").header("accept", "a/b").header("accept", ""), None);
-        assert_eq!(text, "GET / HTTP/1.1\r\nhost: demo:8080\r\n…\r\naccept: a/b\r\naccept: \r\n\r\n");
+        assert_eq!(text, "GET / HTTP/1.1\r\nhost: demo:8080\r\naccept: a/b\r\naccept: \r\n…\r\n\r\n");
     }
 
     #[test]

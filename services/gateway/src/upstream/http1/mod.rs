@@ -60,6 +60,10 @@ pub(crate) enum Rubbish {
     Head(#[from] httparse::Error),
     #[error("the head is too long")]
     LongHead,
+    #[error("too many answers before the answer")]
+    Interim,
+    #[error("an empty line where the status should be")]
+    Empty,
     #[error("a status that is none")]
     Status,
     #[error("a header that is none")]

@@ -44,6 +44,10 @@ pub(super) enum Ends {
 
 /// Looks for a head at the begin of `bytes`, which are all that there is so far.
 pub(super) fn parse(bytes: &[u8], asked: &Head) -> Result<Parsed, Broken> {
+    // Only servers are told to skip such lines (RFC 9112 §2.2), and it may be the rest of another answer.
+    if matches!(bytes.first(), Some(b'\r' | b'\n')) {
+        return Err(Rubbish::Empty.into());
+    }
     let mut room = [const { MaybeUninit::uninit() }; MOST_HEADERS];
     let mut read = httparse::Response::new(&mut []);
     let parsed =
@@ -78,8 +82,12 @@ pub(super) fn parse(bytes: &[u8], asked: &Head) -> Result<Parsed, Broken> {
     let ends = if switched { Ends::Never } else { told.ends(status, &asked.method, first)? };
     // Of two lengths one was meant to deceive somebody (RFC 9112 §6.3).
     let doubtful = told.chunked && told.length.is_some();
+    // What it announces may still come, and must not be the next one's.
+    let odd =
+        status == StatusCode::NO_CONTENT && (told.chunked || told.length.is_some_and(|length| length > 0));
     let asked_to_close = told.closes || (first && !told.stays);
-    let persists = !asked_to_close && !doubtful && !matches!(ends, Ends::WithConnection | Ends::Never);
+    let persists =
+        !asked_to_close && !doubtful && !odd && !matches!(ends, Ends::WithConnection | Ends::Never);
     Ok(Parsed::Final(Box::new(Final { parts, ends, persists, rest: all.slice(length..) })))
 }
 
@@ -212,6 +220,7 @@ mod tests {
             "HTTP/1.1 200 OK\r\n x: folded",
             "HTTP/1.1 200 OK\r\nx : y",
             "HTTP/1.1 099 No",
+            "\r\nHTTP/1.1 200 OK",
             "HTTP/1.1 101 Switching Protocols\r\nupgrade: x",
         ] {
             assert!(matches!(read(&format!("{wrong}\r\n\r\n")), Err(Broken::Rubbish(_))), "{wrong:?}");
@@ -228,6 +237,10 @@ mod tests {
             ("HTTP/1.1 200 OK\r\ncontent-length: 0", true),
             ("HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: x, Close", false),
             ("HTTP/1.1 200 OK", false),
+            ("HTTP/1.1 204 No Content", true),
+            ("HTTP/1.1 204 No Content\r\ncontent-length: 5", false),
+            ("HTTP/1.1 204 No Content\r\ntransfer-encoding: chunked", false),
+            ("HTTP/1.1 304 Not Modified\r\ncontent-length: 5", true),
             ("HTTP/1.0 200 OK\r\ncontent-length: 0", false),
             ("HTTP/1.0 200 OK\r\ncontent-length: 0\r\nconnection: keep-alive", true),
         ] {
