@@ -14,7 +14,7 @@ use super::attempt::{OPERATION, PATH, QUERY};
 const STYLE: &str = "body{font:1rem/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}\
     code,pre,output{font:0.9rem/1.4 ui-monospace,monospace}pre{background:#f4f4f4;padding:.5rem}\
     summary{cursor:pointer;padding:.3rem 0}b{display:inline-block;min-width:4.5rem}\
-    table{border-collapse:collapse}td,th{text-align:left;padding:.1rem 1rem .1rem 0;vertical-align:top}\
+    table{border-collapse:collapse}td,th{text-align:left;padding:.1rem 1rem .1rem 0;vertical-align:top}td+td{min-width:4rem}\
     code,p,pre,td,output{overflow-wrap:anywhere}pre,output{white-space:pre-wrap}\
     form{margin:.5rem 0}label{display:inline-block;margin-right:1rem}input,button{font:inherit;max-width:100%}\
     output{display:block}\
@@ -85,8 +85,8 @@ fn write_operation(html: &mut String, server: &str, path: &str, method: &str, op
         html,
         "<details><summary><b>{upper}</b> <code>{}</code> {}</summary><p>{}</p>",
         escape(path),
-        escape(summary),
-        text(&operation["description"])
+        prose(summary),
+        prose(operation["description"].as_str().unwrap_or_default())
     );
     let scopes = operation["security"].as_array().and_then(|ways| ways.first());
     if let Some(scopes) = scopes {
@@ -105,7 +105,7 @@ fn write_operation(html: &mut String, server: &str, path: &str, method: &str, op
                 text(&parameter["name"]),
                 if parameter["required"] == true { " *" } else { "" },
                 text(&parameter["in"]),
-                text(&parameter["description"])
+                prose(parameter["description"].as_str().unwrap_or_default())
             );
         }
         html.push_str("</table>");
@@ -171,6 +171,19 @@ fn text(value: &Value) -> String {
     escape(value.as_str().unwrap_or_default())
 }
 
+/// A description, in which names stand between backticks.
+fn prose(text: &str) -> String {
+    let text = escape(text);
+    if !text.matches('`').count().is_multiple_of(2) {
+        return text;
+    }
+    let code = |(number, part): (usize, &str)| match number % 2 {
+        1 => format!("<code>{part}</code>"),
+        _ => part.to_owned(),
+    };
+    text.split('`').enumerate().map(code).collect()
+}
+
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
@@ -205,7 +218,7 @@ mod tests {
     fn what_can_be_read_has_a_form_with_its_parameters() {
         let parameters = json!([
             { "name": "id", "in": "path", "required": true },
-            { "name": "\"x", "in": "query" },
+            { "name": "\"x", "in": "query", "description": "the `next` of `<b>`" },
             { "name": "If-None-Match", "in": "header" },
         ]);
         let page = render(&json!({
@@ -221,6 +234,7 @@ mod tests {
              value=\"/services/catalog/v1/courses/{id}\"><label>id <input name=\"path.id\" required></label>\
              <label>&quot;x <input name=\"query.&quot;x\"></label><button>Try it</button><output></output>"
         );
+        assert!(page.contains("the <code>next</code> of <code>&lt;b&gt;</code>"), "{page}");
         assert!(!page.contains("Authorization: Bearer $TOKEN"), "nobody asks for one here");
     }
 }
