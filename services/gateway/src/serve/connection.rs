@@ -57,14 +57,14 @@ impl<F: Future + 'static> Executor<F> for Tasks {
 /// Serves a connection until either side ends it.
 pub(super) async fn serve(core: Rc<Core>, stream: TcpStream, peer: Peer, paces: &Paces, pace: Arc<Pace>) {
     let Some(acceptor) = core.shared.tls.as_ref().map(|tls| tls.acceptor()) else {
-        return speak(core, Io::paced(stream, pace.clone()), peer, paces, pace, false).await;
+        return speak(core, Io::new(stream, pace.clone()), peer, paces, pace, false).await;
     };
     // A handshake's state is large, and most connections have it behind them.
     let handshake = Box::pin(tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)));
     match handshake.await {
         Ok(Ok(stream)) => {
             let second = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-            speak(core, Io::paced(stream, pace.clone()), peer, paces, pace, second).await;
+            speak(core, Io::new(stream, pace.clone()), peer, paces, pace, second).await;
         }
         Ok(Err(error)) => {
             metrics::counter!("gateway_handshakes_failed_total").increment(1);

@@ -25,20 +25,19 @@ thread_local! {
     static COPY: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(SMALL));
 }
 
-/// A stream as hyper wants it.
+/// A client's stream as hyper wants it.
 #[derive(Debug)]
-pub(crate) struct Io<S> {
+pub(super) struct Io<S> {
     stream: TokioIo<S>,
     /// Whom to tell that something came, and who knows when to look whether the client is still there.
-    pace: Option<Arc<Pace>>,
+    pace: Arc<Pace>,
     /// What was read before hyper asked for it.
     ahead: Vec<u8>,
 }
 
 impl<S> Io<S> {
-    /// From a client.
-    pub(super) fn paced(stream: S, pace: Arc<Pace>) -> Self {
-        Self { stream: TokioIo::new(stream), pace: Some(pace), ahead: Vec::new() }
+    pub(super) fn new(stream: S, pace: Arc<Pace>) -> Self {
+        Self { stream: TokioIo::new(stream), pace, ahead: Vec::new() }
     }
 }
 
@@ -56,8 +55,8 @@ impl<S: AsyncRead + Unpin> Read for Io<S> {
             return Poll::Ready(Ok(()));
         }
         let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if let (Poll::Ready(Ok(())), Some(pace)) = (&polled, &self.pace) {
-            pace.heard();
+        if let Poll::Ready(Ok(())) = polled {
+            self.pace.heard();
         }
         polled
     }
@@ -91,21 +90,21 @@ impl<S: AsyncRead + Unpin> Io<S> {
     /// # Errors
     /// When it has left, and what it sent so far deserves no answer.
     fn look(&mut self, context: &mut Context<'_>) -> io::Result<()> {
-        let Some(pace) = self.pace.as_ref().filter(|pace| self.ahead.is_empty() && pace.is_watched()) else {
+        if !self.ahead.is_empty() || !self.pace.is_watched() {
             return Ok(());
-        };
+        }
         let mut byte = [0];
         let mut buffer = ReadBuf::new(&mut byte);
         match Pin::new(self.stream.inner_mut()).poll_read(context, &mut buffer) {
             Poll::Ready(Ok(())) => match buffer.filled() {
                 [byte, ..] => {
                     self.ahead.push(*byte);
-                    pace.heard();
+                    self.pace.heard();
                     // Whoever has just read and found nothing must read again.
                     context.waker().wake_by_ref();
                     Ok(())
                 }
-                [] if pace.left() => Err(io::ErrorKind::ConnectionAborted.into()),
+                [] if self.pace.left() => Err(io::ErrorKind::ConnectionAborted.into()),
                 [] => Ok(()),
             },
             Poll::Ready(Err(error)) => Err(error),
